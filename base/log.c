@@ -1,0 +1,44 @@
+/* The log: see log.h. */
+#include "base/log.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+static cs_log_level threshold = CS_LOG_INFO;
+
+void cs_log_set_level(cs_log_level level)
+{
+    threshold = level;
+}
+
+void cs_log(cs_log_level level, const char *format, ...)
+{
+    if (level > threshold) {
+        return;
+    }
+    static const char *const names[] = {"", "", "", "error", "warning", "notice", "info", "debug"};
+    char text[1024];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    for (char *p = text; *p; p++) {
+        if (*p == '\n') {
+            *p = ' '; /* one event, one line */
+        }
+    }
+    /* The journal stamps the time itself and reads the priority from <n>. */
+    if (getenv("JOURNAL_STREAM")) {
+        fprintf(stderr, "<%d>%s\n", level, text);
+        return;
+    }
+    struct timespec now;
+    struct tm utc;
+    clock_gettime(CLOCK_REALTIME, &now);
+    gmtime_r(&now.tv_sec, &utc);
+    char stamp[32];
+    strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &utc);
+    fprintf(stderr, "%s.%03ldZ %-7s %s\n", stamp, now.tv_nsec / 1000000, names[level], text);
+}

@@ -1,0 +1,37 @@
+/* Simulators: what a schedule costs.
+ *
+ * A simulator is a const struct of functions; every one passes the conformance suite
+ * tests/sim/test_simulators.c. It has no state: threads share it. */
+#ifndef CS_SIM_SIMULATOR_H
+#define CS_SIM_SIMULATOR_H
+
+#include "sim/schedule.h"
+#include "sim/technology.h"
+
+/* The cost of one inference, or of one layer of it. */
+typedef struct cs_cost {
+    double latency_s;
+    double energy_j;
+    double compute_s;   /* time the busiest PE computes */
+    double on_chip_s;   /* time the busiest memory port is used */
+    double off_chip_s;  /* time the link is used */
+    double utilization; /* MACs over peak MACs in latency_s: 0 .. 1 */
+} cs_cost;
+
+typedef struct cs_simulator {
+    const char *name;
+    /* Raised by every change that changes a result; stored with every job. */
+    uint32_t revision;
+    /* The schedule is feasible. `layers` is NULL or has room for network->layer_count costs. */
+    void (*simulate)(const cs_network *network, const cs_accelerator *accelerator,
+                     const cs_technology *technology, const cs_schedule *schedule, cs_cost *total,
+                     cs_cost *layers);
+} cs_simulator;
+
+/* Closed form: per layer the longest of compute, on-chip and off-chip time. */
+extern const cs_simulator cs_simulator_analytic;
+
+/* The simulator of that name, or NULL. */
+const cs_simulator *cs_simulator_find(const char *name);
+
+#endif
