@@ -166,7 +166,7 @@ static cs_status apply_override(cs_conf *conf, const char *override, cs_error *e
             config_setting_set_string(next, given ? config_setting_get_string(given) : value);
             break;
         }
-        config_setting_set_hook(next, "--set");
+        config_setting_set_hook(next, (void *)"--set");
         break;
     }
     config_destroy(&scratch);

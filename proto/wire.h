@@ -1,0 +1,39 @@
+/* The wire: packing and checked unpacking of the messages of codesign.proto.
+ *
+ * A frame is one protobuf message. Before protobuf-c sees a frame from outside, cs_wire_check walks
+ * it against the message's descriptor, because protobuf_c_message_unpack recurses and allocates as
+ * the frame tells it to; unpacking itself runs on a budget. proto/README.md describes framing and
+ * exchange for people who write clients. */
+#ifndef CS_PROTO_WIRE_H
+#define CS_PROTO_WIRE_H
+
+#include "base/status.h"
+
+#include <protobuf-c/protobuf-c.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CS_WIRE_VERSION     1u
+#define CS_WIRE_KEY_BYTES   16u
+#define CS_WIRE_MAX_FRAME   (8u << 20)   /* bytes; ZMQ_MAXMSGSIZE on both sides */
+#define CS_WIRE_CHUNK       (256u << 10) /* most file bytes in one put_file or file_chunk */
+#define CS_WIRE_MAX_DEPTH   8u
+#define CS_WIRE_MAX_ELEMENT 1000000u /* fields and packed elements in one frame */
+
+/* The frame is well-formed, no deeper than CS_WIRE_MAX_DEPTH, has at most CS_WIRE_MAX_ELEMENT
+ * elements, all required fields, and strings that are UTF-8 without zero bytes. CS_EINVAL or
+ * CS_ELIMIT otherwise, saying where. Allocates nothing. */
+CS_MUST_CHECK cs_status cs_wire_check(const ProtobufCMessageDescriptor *descriptor,
+                                      const void *frame, size_t size, cs_error *err);
+
+/* cs_wire_check, then unpack on a budget of 4 * CS_WIRE_MAX_FRAME bytes. NULL on failure. Free with
+ * cs_wire_free. */
+ProtobufCMessage *cs_wire_unpack(const ProtobufCMessageDescriptor *descriptor, const void *frame,
+                                 size_t size, cs_error *err);
+void cs_wire_free(ProtobufCMessage *message); /* NULL is allowed */
+
+/* Pack into malloc'd memory that the caller frees (or hands to ZeroMQ). NULL on failure: no memory,
+ * or a message over CS_WIRE_MAX_FRAME. */
+uint8_t *cs_wire_pack(const ProtobufCMessage *message, size_t *size, cs_error *err);
+
+#endif
