@@ -1,20 +1,24 @@
-/* The accelerator: a plain value of the Edge TPU template (facts 1.1).
+/* The accelerator: a plain value of the Edge TPU template (Seshadri et al., "An Evaluation of Edge
+ * TPU Accelerators for Convolutional Neural Networks", arXiv 2102.10423).
  *
  * A 2-D grid of processing elements (PEs); each PE has cores that share its memory; each core has
  * compute lanes and a private memory for the lanes' parameters; each lane is a SIMD MAC over
  * simd_ways input channels. A controller moves data between DRAM (or a host) and the PEs over one
  * link.
  *
- * The two works that use this template name it differently (facts 1.2): what is a core with its
- * lanes here is a compute lane with its SIMD units in NAHAS. A file says which naming it uses and
- * may use no other; the struct has the names of the template. */
+ * Two works use this template under different names: what is a core with its lanes here is a
+ * compute lane with its SIMD units in NAHAS (arXiv 2102.08619). A file says which naming it uses
+ * and may use no other; the struct has the names of the template. What NAHAS keeps fixed has no
+ * name of its own there and goes by the template's name under both. */
 #ifndef CS_SIM_ACCELERATOR_H
 #define CS_SIM_ACCELERATOR_H
 
 #include "base/conf.h"
 #include "base/status.h"
+#include "sim/provenance.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 typedef struct cs_accelerator {
@@ -25,30 +29,37 @@ typedef struct cs_accelerator {
     uint32_t clock_mhz;           /* of PEs and memories */
     uint64_t pe_memory_bytes;     /* of one PE: activations, partial sums, cached parameters */
     uint64_t core_memory_bytes;   /* of one core: parameters in use */
-    uint32_t instruction_entries; /* of one core */
+    uint32_t instruction_entries; /* of one PE, whose cores run in step */
     uint32_t parameter_entries;   /* of one PE */
     uint32_t activation_entries;  /* of one PE */
     uint64_t link_bytes_per_s;    /* off-chip, each direction */
 } cs_accelerator;
 
+/* Bytes of one entry of the small memories. The template gives entries only; these widths are
+ * chosen by this project, so that the memories have an area: an instruction, a bias or multiplier
+ * of a channel, one word of a 4-way lane. */
+#define CS_INSTRUCTION_ENTRY_BYTES 8u
+#define CS_PARAMETER_ENTRY_BYTES   4u
+#define CS_ACTIVATION_ENTRY_BYTES  4u
+
 /* One field of the template as files and spaces name it. */
 typedef struct cs_accelerator_field {
     const char *name;  /* template's naming, e.g. "pe_memory_kib" */
-    const char *nahas; /* NAHAS's naming, e.g. "local_memory_MB"; NULL: it has none */
+    const char *nahas; /* NAHAS's naming, e.g. "local_memory_MB"; `name` where it has none */
     const char *text;  /* one line for people, with the unit */
     double unit;       /* value in the file * unit = value in the struct (template's naming) */
     double nahas_unit; /* the same for NAHAS's naming */
-    double min, max;   /* of the struct's value */
-    uint32_t offset;   /* in cs_accelerator */
-    uint32_t size;     /* 4 or 8 bytes */
+    uint64_t min, max; /* of the struct's value */
+    size_t offset;     /* in cs_accelerator */
+    size_t size;       /* 4 or 8 bytes */
 } cs_accelerator_field;
 
 extern const cs_accelerator_field cs_accelerator_fields[];
 extern const uint32_t cs_accelerator_field_count;
 
 typedef enum cs_naming {
-    CS_NAMING_EDGETPU, /* facts 1.1: pes_x, cores_per_pe, lanes_per_core, pe_memory_kib ... */
-    CS_NAMING_NAHAS,   /* facts 2.2: PEs_in_x_dimension, SIMD_units, local_memory_MB ... */
+    CS_NAMING_EDGETPU, /* pes_x, cores_per_pe, lanes_per_core, pe_memory_kib ... */
+    CS_NAMING_NAHAS,   /* PEs_in_x_dimension, SIMD_units, local_memory_MB ... */
 } cs_naming;
 
 /* "edgetpu" or "nahas". */
@@ -63,32 +74,22 @@ CS_MUST_CHECK cs_status cs_accelerator_field_value(const cs_accelerator_field *f
                                                    cs_naming naming, double in_file,
                                                    uint64_t *value, cs_error *err);
 
-/* Set a field to a value that cs_accelerator_field_value has made. */
+/* A field's value, and setting it to one that cs_accelerator_field_value has made. */
+uint64_t cs_accelerator_get(const cs_accelerator *accelerator, const cs_accelerator_field *field);
 void cs_accelerator_set(cs_accelerator *accelerator, const cs_accelerator_field *field,
                         uint64_t value);
-
-/* Where a value comes from. Results that rest on recalled ones say so. */
-typedef enum cs_provenance {
-    CS_PROVENANCE_PUBLISHED, /* read in a public source, which the file names */
-    CS_PROVENANCE_COMPUTED,  /* worked out from published values */
-    CS_PROVENANCE_RECALLED,  /* from memory */
-    CS_PROVENANCE_CHOSEN,    /* by this project; no claim about any product */
-} cs_provenance;
-
-/* The first word of a provenance text ("published: ...", "computed: ..." and so on). */
-CS_MUST_CHECK cs_status cs_provenance_parse(cs_conf_node node, cs_provenance *provenance,
-                                            cs_error *err);
 
 /* Read the group of a file that describes one accelerator:
  *     kind = "accelerator"; naming = "edgetpu"; source = "..."; values = ( { name = ...; value =
  *     ...; provenance = "..." }, ... );
- * every field exactly once. *recalled becomes true if any value is recalled (else is left alone).
+ * every field exactly once, `source` may be absent. *recalled becomes true if any value is recalled
+ * (else is left alone).
  */
 CS_MUST_CHECK cs_status cs_accelerator_read(cs_conf_node file, cs_accelerator *accelerator,
                                             bool *recalled, cs_error *err);
 
 /* MACs a cycle at full use, and the peak in operations a second (2 a MAC):
- * clock * PEx * PEy * cores * lanes * ways * 2 (facts 1.1). */
+ * clock * PEx * PEy * cores * lanes * ways * 2. */
 uint64_t cs_accelerator_macs_per_cycle(const cs_accelerator *accelerator);
 double cs_accelerator_peak_ops(const cs_accelerator *accelerator);
 

@@ -2,7 +2,7 @@
  *
  * A network is built by appending layers; shapes are inferred and checked at once, so a network
  * that exists is consistent. Clearing keeps the memory, so one cs_network a worker decodes any
- * number of candidates without allocating (design: evaluation allocates nothing after warm-up).
+ * number of candidates without allocating.
  *
  * Tensors are height x width x channels, int8 unless a layer says otherwise; a vector is 1 x 1 x C.
  * Normalisation is folded into the convolution before it, activation functions into the layer that
@@ -14,7 +14,6 @@
 #include "base/status.h"
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 typedef enum cs_op {
@@ -44,6 +43,12 @@ typedef enum cs_padding {
 typedef uint32_t cs_layer_id;
 
 #define CS_LAYER_MAX_INPUTS 2
+
+/* Limits that keep every count of a schedule within 64 bits; a network over one is refused. */
+#define CS_NETWORK_MAX_LAYERS     16384u
+#define CS_NETWORK_MAX_SIDE       65536u       /* height, width, kernel and stride */
+#define CS_NETWORK_MAX_ELEMENTS   (1ull << 31) /* of a tensor, and weights of a layer */
+#define CS_NETWORK_MAX_OPERATIONS (1ull << 46) /* of a layer */
 
 typedef struct cs_shape {
     uint32_t height, width, channels;
@@ -87,12 +92,13 @@ typedef struct cs_conv {
 void cs_network_release(cs_network *network);
 
 /* Forget all layers, keep the memory, and start with an input tensor. Fails (CS_EINVAL) on a shape
- * with a zero or with more than 2^31 elements, or (CS_ENOMEM). */
+ * with a zero or over a limit, or (CS_ENOMEM), and leaves the network as it was. */
 CS_MUST_CHECK cs_status cs_network_start(cs_network *network, cs_shape input, cs_error *err);
 
 /* Append a layer that reads `from`; its id goes to *id. They fail with CS_EINVAL and the layer's
- * number when shapes do not fit, a dimension becomes zero, or a tensor passes 2^31 elements, and
- * leave the network as it was. */
+ * number when there is no such `from`, shapes do not fit, a dimension is or becomes zero, or a
+ * limit is passed, or with CS_ENOMEM, and leave the network as it was. Padding is TensorFlow's: of
+ * an odd total, the larger half comes after the last row and column. */
 CS_MUST_CHECK cs_status cs_network_conv(cs_network *network, cs_layer_id from, const cs_conv *conv,
                                         cs_layer_id *id, cs_error *err);
 CS_MUST_CHECK cs_status cs_network_dense(cs_network *network, cs_layer_id from, uint32_t channels,
@@ -115,6 +121,10 @@ uint64_t cs_shape_elements(cs_shape shape);
  * and pooling are not counted. */
 uint64_t cs_layer_macs(const cs_layer *layer);
 uint64_t cs_network_macs(const cs_network *network);
+
+/* Work for the lanes: multiply-accumulates where the layer multiplies, else one operation for each
+ * element that it reads in each window. */
+uint64_t cs_layer_operations(const cs_layer *layer);
 
 /* Trainable parameters: weights, biases, and two for each normalised channel. */
 uint64_t cs_layer_parameters(const cs_layer *layer);

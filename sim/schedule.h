@@ -2,7 +2,24 @@
  *
  * One place decides how every layer runs: which dimension each PE axis splits, which layers'
  * parameters stay on chip between inferences and which are streamed, which activations stay on
- * chip. Simulators, tables and explanations read the schedule and decide nothing. */
+ * chip. Simulators, tables and explanations read the schedule and decide nothing. The rules
+ * follow what public measurements and decoded programs of the Coral Edge TPU show (LibrEdgeTPU,
+ * tinycoral), carried over to the template, where activations and parameters share PE memory:
+ *
+ * - Rows and columns of the output are split over the PE grid; an axis splits output channels
+ *   instead where that takes fewer compute cycles. Dense layers split channels over all PEs.
+ * - The lanes of all cores of a PE take different output channels; the ways of a lane take input
+ *   channels of its group, so that a depthwise layer uses one way. All are rounded up.
+ * - A convolution's weights are stored as kh * kw * ceil(Cin / groups to ways) * C bytes, with C
+ * the output channels rounded up to lanes, and 8 * C for biases and multipliers; a dense layer's
+ *   without the latter.
+ * - Between layers a tensor lies spread over the grid by rows and columns. A tensor that does not
+ *   fit while it is alive is off-chip for all its life; so are network input and output.
+ * - What activations leave of PE memory caches parameters: whole layers, greedily in layer order,
+ *   passing over those that do not fit.
+ * - Streamed weights are read again for every strip of rows when a PE's tile does not fit at once.
+ *
+ * The choice depends on neither clock nor link, so a faster one runs the same schedule faster. */
 #ifndef CS_SIM_SCHEDULE_H
 #define CS_SIM_SCHEDULE_H
 
@@ -31,35 +48,51 @@ typedef enum cs_split {
     CS_SPLIT_CHANNELS, /* its output channels */
 } cs_split;
 
-/* How one layer runs. Bytes are of the whole chip unless they say otherwise. */
+/* How one layer runs. Bytes are of the whole chip unless they say otherwise.
+ *
+ * A PE computes a tile of tile_rows x tile_cols output positions, strip by strip: strip_rows rows
+ * at a time, whose inputs and outputs are in PE memory together. Within a strip it makes
+ * channel_passes over output channels, cores x lanes of them each, and within a pass core_fills
+ * fills of core memory; with more than one fill, partial sums wait in PE memory between fills. */
 typedef struct cs_step {
     cs_split split_x, split_y;
-    uint64_t compute_cycles; /* of the slowest PE */
+    uint32_t tile_rows, tile_cols; /* of the fullest PE */
+    uint32_t strip_rows;
+    uint32_t channel_passes;
+    uint32_t core_fills;     /* 0 without weights */
+    uint64_t operations;     /* multiply-accumulates, or additions and comparisons */
+    uint64_t compute_cycles; /* of the fullest PE */
+    uint64_t on_chip_cycles; /* of the busiest memory port of a PE */
     uint64_t weight_bytes;   /* stored form, padded to lanes and SIMD ways */
     bool cached;             /* weights stay on chip between inferences */
-    uint32_t weight_passes;  /* how often streamed weights are read from off-chip */
-    bool input_off_chip;     /* read from off-chip memory (network input, or spilled) */
+    uint32_t weight_passes;  /* how often weights are brought to the cores: once a strip; from
+                                off-chip unless they are cached */
+    bool input_off_chip;     /* an input is read from off-chip memory (network input, or spilled) */
     bool output_off_chip;    /* written to off-chip memory (network output, or spilled) */
     uint64_t off_chip_read_bytes, off_chip_write_bytes;
     uint64_t pe_memory_read_bytes, pe_memory_write_bytes;
     uint64_t core_memory_read_bytes, core_memory_write_bytes;
 } cs_step;
 
+struct cs_plan; /* the compiler's notes on a layer */
+
 typedef struct cs_schedule {
     cs_step *steps; /* owned; one a layer of the network, in its order */
     uint32_t step_count;
     uint32_t capacity;
-    uint64_t cached_bytes;   /* sum over cached layers */
-    uint64_t streamed_bytes; /* sum over the others, one pass */
-    uint64_t peak_activation_bytes;
-    cs_reason reason; /* CS_REASON_NONE: feasible */
+    uint64_t cached_bytes;          /* sum over cached layers */
+    uint64_t streamed_bytes;        /* sum over the others, one pass */
+    uint64_t peak_activation_bytes; /* PE memory that is kept free of parameters */
+    cs_reason reason;               /* CS_REASON_NONE: feasible */
     cs_layer_id reason_layer;
-    /* scratch of the compiler, kept between calls */
-    uint32_t *last_use;
+    struct cs_plan *plans; /* owned; scratch of the compiler, kept between calls */
 } cs_schedule;
 
-/* A zeroed cs_schedule is empty. */
+/* A zeroed cs_schedule is empty; release frees what it holds and leaves it empty. */
 void cs_schedule_release(cs_schedule *schedule);
+
+/* Weights of a layer in stored form, 0 where it has none. */
+uint64_t cs_layer_stored_bytes(const cs_layer *layer, const cs_accelerator *accelerator);
 
 /* Schedule a network. Reuses the schedule's memory and allocates only for a larger network than
  * before. An infeasible design succeeds with schedule->reason and reason_layer set; failure is

@@ -8,6 +8,9 @@
 #include "sim/schedule.h"
 #include "sim/technology.h"
 
+#include <stddef.h>
+#include <stdint.h>
+
 /* The cost of one inference, or of one layer of it. */
 typedef struct cs_cost {
     double latency_s;
@@ -22,14 +25,21 @@ typedef struct cs_simulator {
     const char *name;
     /* Raised by every change that changes a result; stored with every job. */
     uint32_t revision;
-    /* The schedule is feasible. `layers` is NULL or has room for network->layer_count costs. */
+    /* The schedule is feasible and of this network and accelerator. The total's times and energy
+     * are the sums over the layers, in their order. `layers` is NULL or has room for
+     * network->layer_count costs. */
     void (*simulate)(const cs_network *network, const cs_accelerator *accelerator,
                      const cs_technology *technology, const cs_schedule *schedule, cs_cost *total,
                      cs_cost *layers);
 } cs_simulator;
 
-/* Closed form: per layer the longest of compute, on-chip and off-chip time. */
+/* Closed form: per layer the longest of compute, on-chip and off-chip time, which overlap within a
+ * layer and not between layers. Energy: operations and accesses at the supply that the clock needs,
+ * off-chip traffic, and idle power for the latency. */
 extern const cs_simulator cs_simulator_analytic;
+
+/* The simulators in a fixed order; NULL beyond the last. */
+const cs_simulator *cs_simulator_at(size_t index);
 
 /* The simulator of that name, or NULL. */
 const cs_simulator *cs_simulator_find(const char *name);

@@ -7,8 +7,15 @@
 #include "base/conf.h"
 #include "sim/accelerator.h"
 
+#include <stdbool.h>
+#include <stdint.h>
+
 typedef struct cs_technology {
     double node_nm;
+    double clock_nominal_mhz; /* at which the energies and leakages below hold */
+    double voltage_nominal_v;
+    double voltage_v_ghz;           /* supply that each GHz beyond the nominal clock needs */
+    double voltage_min_v;           /* below which a slower clock saves nothing */
     double mac_j;                   /* one int8 multiply-accumulate */
     double core_memory_read_j_byte; /* SRAM of about 32 KB */
     double core_memory_write_j_byte;
@@ -26,12 +33,20 @@ typedef struct cs_technology {
     double link_power_w_gbps; /* idle and training power of the link, for each GB/s */
 } cs_technology;
 
-/* Read a technology file: kind = "technology"; values = ( { name = "mac_j"; value = ...; provenance
- * = "..." } ... ), every field exactly once. *recalled as in cs_accelerator_read. */
+/* Read a technology file: kind = "technology"; source = "..."; values = ( { name = "mac_j"; value =
+ * ...; provenance = "..." } ... ), every field exactly once, `source` may be absent. *recalled as
+ * in cs_accelerator_read. */
 CS_MUST_CHECK cs_status cs_technology_read(cs_conf_node file, cs_technology *technology,
                                            bool *recalled, cs_error *err);
 
-/* Chip area; every resource of the accelerator enlarges it. */
+/* Supply at a clock: nominal plus voltage_v_ghz for each GHz above it, at least voltage_min_v. */
+double cs_technology_voltage(const cs_technology *technology, uint32_t clock_mhz);
+
+/* Power that flows whether or not the chip computes, in watts: leakage, which grows with the
+ * supply, and the link. */
+double cs_idle_power_w(const cs_accelerator *accelerator, const cs_technology *technology);
+
+/* Chip area; every resource of the accelerator enlarges it (a faster clock costs energy). */
 double cs_area_mm2(const cs_accelerator *accelerator, const cs_technology *technology);
 
 #endif

@@ -1,0 +1,86 @@
+/* The analytic simulator: a schedule in closed form (simulator.h). */
+#include "sim/simulator.h"
+
+/* Rates and unit energies of one accelerator in one technology. */
+typedef struct rates {
+    double clock_hz;
+    double link_bytes_per_s;
+    double peak_macs_per_s;
+    double dynamic;      /* energy of on-chip work relative to the nominal supply */
+    double idle_power_w; /* leakage and link */
+} rates;
+
+static double max_f64(double a, double b)
+{
+    return a > b ? a : b;
+}
+
+static rates rates_of(const cs_accelerator *accelerator, const cs_technology *technology)
+{
+    double supply =
+        cs_technology_voltage(technology, accelerator->clock_mhz) / technology->voltage_nominal_v;
+    return (rates){
+        .clock_hz = (double)accelerator->clock_mhz * 1e6,
+        .link_bytes_per_s = (double)accelerator->link_bytes_per_s,
+        .peak_macs_per_s = cs_accelerator_peak_ops(accelerator) / 2,
+        .dynamic = supply * supply,
+        .idle_power_w = cs_idle_power_w(accelerator, technology),
+    };
+}
+
+static double utilization(uint64_t macs, double latency_s, const rates *r)
+{
+    return latency_s > 0 ? (double)macs / (latency_s * r->peak_macs_per_s) : 0;
+}
+
+static cs_cost cost_of(const cs_layer *layer, const cs_step *step, const cs_technology *technology,
+                       const rates *r)
+{
+    cs_cost cost = {
+        .compute_s = (double)step->compute_cycles / r->clock_hz,
+        .on_chip_s = (double)step->on_chip_cycles / r->clock_hz,
+        /* The two directions of the link are independent. */
+        .off_chip_s =
+            max_f64((double)step->off_chip_read_bytes, (double)step->off_chip_write_bytes) /
+            r->link_bytes_per_s,
+    };
+    cost.latency_s = max_f64(max_f64(cost.compute_s, cost.on_chip_s), cost.off_chip_s);
+    double on_chip_j =
+        (double)step->operations * technology->mac_j +
+        (double)step->core_memory_read_bytes * technology->core_memory_read_j_byte +
+        (double)step->core_memory_write_bytes * technology->core_memory_write_j_byte +
+        (double)step->pe_memory_read_bytes * technology->pe_memory_read_j_byte +
+        (double)step->pe_memory_write_bytes * technology->pe_memory_write_j_byte;
+    double off_chip_j = (double)step->off_chip_read_bytes * technology->dram_read_j_byte +
+                        (double)step->off_chip_write_bytes * technology->dram_write_j_byte;
+    cost.energy_j = on_chip_j * r->dynamic + off_chip_j + r->idle_power_w * cost.latency_s;
+    cost.utilization = utilization(cs_layer_macs(layer), cost.latency_s, r);
+    return cost;
+}
+
+static void simulate(const cs_network *network, const cs_accelerator *accelerator,
+                     const cs_technology *technology, const cs_schedule *schedule, cs_cost *total,
+                     cs_cost *layers)
+{
+    rates r = rates_of(accelerator, technology);
+    cs_cost sum = {0};
+    for (uint32_t i = 0; i < schedule->step_count; i++) {
+        cs_cost cost = cost_of(&network->layers[i], &schedule->steps[i], technology, &r);
+        sum.latency_s += cost.latency_s;
+        sum.energy_j += cost.energy_j;
+        sum.compute_s += cost.compute_s;
+        sum.on_chip_s += cost.on_chip_s;
+        sum.off_chip_s += cost.off_chip_s;
+        if (layers) {
+            layers[i] = cost;
+        }
+    }
+    sum.utilization = utilization(cs_network_macs(network), sum.latency_s, &r);
+    *total = sum;
+}
+
+const cs_simulator cs_simulator_analytic = {
+    .name = "analytic",
+    .revision = 1,
+    .simulate = simulate,
+};

@@ -1,0 +1,25 @@
+/* The table of simulators. */
+#include "sim/simulator.h"
+
+#include <string.h>
+
+static const cs_simulator *const simulators[] = {
+    &cs_simulator_analytic,
+};
+
+#define SIMULATOR_COUNT (sizeof simulators / sizeof simulators[0])
+
+const cs_simulator *cs_simulator_at(size_t index)
+{
+    return index < SIMULATOR_COUNT ? simulators[index] : NULL;
+}
+
+const cs_simulator *cs_simulator_find(const char *name)
+{
+    for (size_t i = 0; i < SIMULATOR_COUNT; i++) {
+        if (strcmp(simulators[i]->name, name) == 0) {
+            return simulators[i];
+        }
+    }
+    return NULL;
+}

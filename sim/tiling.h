@@ -1,0 +1,47 @@
+/* How one layer is cut over PEs, cores, lanes and SIMD ways: the compiler's view of a layer.
+ *
+ * Internal to sim/: schedule.c decides for the whole network with what is worked out here for a
+ * layer alone. A plain value; nothing allocates or fails. */
+#ifndef CS_SIM_TILING_H
+#define CS_SIM_TILING_H
+
+#include "sim/schedule.h"
+
+/* Partial sums are 32-bit. */
+#define CS_PARTIAL_SUM_BYTES 4u
+
+typedef struct cs_tiling {
+    cs_split split_x, split_y;
+    uint32_t rows, cols; /* output positions of the fullest PE */
+    uint32_t space_y;    /* PEs along y that hold rows; 1 if y splits channels */
+    uint32_t space_x;
+    uint32_t channel_pes;  /* PEs that output channels are split over, and have any */
+    uint32_t channels_in;  /* input channels that the fullest PE reads */
+    uint32_t channels_out; /* output channels that it makes */
+    uint32_t passes;       /* over output channels, cores * lanes at a time */
+    uint32_t fills;        /* of core memory within a pass; 0 without weights */
+    uint32_t lane_blocks;  /* output channels in blocks of a core's lanes */
+    uint64_t words;        /* SIMD words of all input for one output */
+    uint64_t read_bytes;   /* that a PE's lanes read of activations for one position */
+    uint64_t cycles;       /* of the fullest PE */
+    uint64_t stored_bytes; /* cs_layer_stored_bytes */
+} cs_tiling;
+
+/* Choose the split of each axis: the fewest compute cycles whose smallest tile fits PE memory, ties
+ * to space, y before x. The reason is CS_REASON_NONE, or why the layer cannot run at all. */
+cs_reason cs_tiling_choose(const cs_layer *layer, const cs_accelerator *accelerator,
+                           cs_tiling *tiling);
+
+/* PE memory of the fullest PE that input `which` takes for a strip of `rows` output rows. */
+uint64_t cs_tiling_input_bytes(const cs_tiling *tiling, const cs_layer *layer, uint32_t which,
+                               uint32_t rows);
+
+/* The same for its output, and for partial sums that wait between fills. */
+uint64_t cs_tiling_output_bytes(const cs_tiling *tiling, uint32_t rows);
+uint64_t cs_tiling_partial_bytes(const cs_tiling *tiling, const cs_accelerator *accelerator,
+                                 uint32_t rows);
+
+/* Share of the fullest PE of a tensor that lies spread over the grid by rows and columns. */
+uint64_t cs_tiling_share_bytes(cs_shape shape, const cs_accelerator *accelerator);
+
+#endif
