@@ -51,7 +51,8 @@ typedef struct cs_engine_class {
      * each to it. Returns how many: 0 only if the engine finds no unseen point any more. */
     uint32_t (*ask)(cs_engine *engine, cs_seen *seen, uint8_t *genomes);
 
-    /* The scores of the genomes of the last ask, in the order asked. Fails for want of memory. */
+    /* The scores of the first `count` genomes of the last ask, in the order asked: all of them,
+     * unless a budget ends within the batch. Fails for want of memory. */
     cs_status (*tell)(cs_engine *engine, const uint8_t *genomes, const cs_score *scores,
                       uint32_t count, cs_error *err);
 

@@ -21,8 +21,8 @@ cs_archive *cs_archive_new(uint32_t objective_count, const double *reference);
 void cs_archive_free(cs_archive *archive);
 
 /* Offer a point. *entered says whether it is a member now. The indices of members that it threw
- * out are appended to the list that cs_archive_removed gives. Fails for want of memory, and then
- * leaves the archive as it was. */
+ * out are appended to the list that cs_archive_removed gives, in rising order for one offer. Fails
+ * for want of memory, and then leaves the archive as it was. */
 CS_MUST_CHECK cs_status cs_archive_offer(cs_archive *archive, const double *objectives,
                                          uint64_t index, bool *entered, cs_error *err);
 
@@ -38,7 +38,8 @@ void cs_archive_indices(const cs_archive *archive, uint64_t *indices);
 /* Hypervolume that the members dominate, up to the reference, as a share of the box from `ideal` to
  * the reference is the caller's business: this is the plain volume. Exact; kept up to date by the
  * exclusive contribution of each entering point for up to three objectives, computed from the
- * members on call for more. */
+ * members on call for more (NAN for want of memory). Its bits are a function of the points that
+ * entered, in their order, so offering only those again gives the same. */
 double cs_archive_hypervolume(const cs_archive *archive);
 
 #endif
