@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <ctype.h>
+#include <errno.h>
 #include <libconfig.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -16,11 +17,15 @@ struct cs_conf {
 
 /* ---- parsing ---- */
 
-/* libconfig reads 5000000000 as 705032704 when the L is missing. Walk the text as its lexer does
- * (comments, strings, words) and refuse such a number before it is parsed. */
-static cs_status check_integers(const char *text, const char *name, cs_error *err)
+/* Walk the text as libconfig's lexer does (comments, strings, words) and refuse, before it is
+ * parsed, what libconfig would take: numbers that it wraps (5000000000 becomes 705032704 when the L
+ * is missing), nesting (its clean-up and all who read a tree recurse), and groups so large that its
+ * search for duplicate keys, which goes through all of them, takes seconds. */
+static cs_status check_text(const char *text, const char *name, cs_error *err)
 {
     unsigned line = 1;
+    unsigned depth = 0;
+    unsigned members[CS_CONF_MAX_DEPTH + 1] = {0};
     for (const char *p = text; *p;) {
         if (*p == '\n') {
             line++;
@@ -50,24 +55,40 @@ static cs_status check_integers(const char *text, const char *name, cs_error *er
                 }
                 p++;
             }
-        } else if (isdigit((unsigned char)*p)) {
+        } else if (isdigit((unsigned char)*p) || (p[0] == '.' && isdigit((unsigned char)p[1]))) {
             const char *start = p;
             bool hex = p[0] == '0' && (p[1] == 'x' || p[1] == 'X');
+            bool whole = true;
             while (isalnum((unsigned char)*p) || *p == '.' ||
                    (!hex && (*p == '-' || *p == '+') && (p[-1] == 'e' || p[-1] == 'E'))) {
+                whole = whole && (hex || !strchr(".eE", *p));
                 p++;
             }
-            size_t length = (size_t)(p - start);
-            bool whole = hex || strcspn(start, ".eE") >= length;
-            if (whole && p[-1] != 'L') {
-                unsigned long long value = strtoull(start, NULL, hex ? 16 : 10);
-                if (length > 20 || value > (hex ? 0xffffffffull : 2147483647ull)) {
-                    return cs_fail(err, CS_EINVAL,
-                                   "%s:%u: the number %.*s needs an L at its end (64-bit)", name,
-                                   line, (int)(length > 40 ? 40 : length), start);
-                }
+            int length = (int)(p - start > 40 ? 40 : p - start);
+            errno = 0;
+            unsigned long long value = whole ? strtoull(start, NULL, hex ? 16 : 10) : 0;
+            if (errno == ERANGE || value > INT64_MAX) {
+                return cs_fail(err, CS_EINVAL, "%s:%u: the number %.*s does not fit 64 bits", name,
+                               line, length, start);
+            }
+            if (p[-1] != 'L' && value > INT32_MAX) {
+                return cs_fail(err, CS_EINVAL,
+                               "%s:%u: the number %.*s needs an L at its end (64-bit)", name, line,
+                               length, start);
             }
         } else {
+            if (strchr("{([", *p)) {
+                if (depth == CS_CONF_MAX_DEPTH) {
+                    return cs_fail(err, CS_ELIMIT, "%s:%u: nested deeper than %u", name, line,
+                                   CS_CONF_MAX_DEPTH);
+                }
+                members[++depth] = 0;
+            } else if (strchr("})]", *p) && depth > 0) {
+                depth--;
+            } else if ((*p == '=' || *p == ':') && ++members[depth] > CS_CONF_MAX_MEMBERS) {
+                return cs_fail(err, CS_ELIMIT, "%s:%u: more than %u keys in a group", name, line,
+                               CS_CONF_MAX_MEMBERS);
+            }
             p++;
         }
     }
@@ -98,7 +119,9 @@ static cs_status apply_override(cs_conf *conf, const char *override, cs_error *e
         return cs_fail_memory(err);
     }
     snprintf(text, text_size, "v = %s;", value);
-    bool plain = !strpbrk(value, "\n;{}()[]@=") && check_integers(text, "--set", NULL) == CS_OK &&
+    /* A newline could start an @include; the others end or extend what is not in quotes. */
+    bool plain = !strpbrk(value, *value == '"' ? "\n" : "\n;{}()[]@=#/") &&
+                 check_text(text, "--set", NULL) == CS_OK &&
                  config_read_string(&scratch, text) == CONFIG_TRUE;
     free(text);
     const config_setting_t *given = plain ? config_lookup(&scratch, "v") : NULL;
@@ -107,18 +130,27 @@ static cs_status apply_override(cs_conf *conf, const char *override, cs_error *e
     cs_status status = CS_OK;
     config_setting_t *at = config_root_setting(&conf->config);
     char *rest = path;
-    for (;;) {
+    for (unsigned depth = 0;; depth++) {
         char *dot = strchr(rest, '.');
         if (dot) {
             *dot = '\0';
         }
         config_setting_t *next = config_setting_get_member(at, rest);
-        if (!next && isdigit((unsigned char)*rest) && !config_setting_is_group(at)) {
+        if (!next && isdigit((unsigned char)*rest) && strlen(rest) < 10 &&
+            !config_setting_is_group(at)) {
             next = config_setting_get_elem(at, (unsigned)strtoul(rest, NULL, 10));
         }
+        if (dot && depth == CS_CONF_MAX_DEPTH) {
+            status = cs_fail(err, CS_ELIMIT, "--set %s: nested deeper than %u", override,
+                             CS_CONF_MAX_DEPTH);
+            break;
+        }
         if (dot) {
-            if (!next) {
+            if (!next && config_setting_is_group(at)) {
                 next = config_setting_add(at, rest, CONFIG_TYPE_GROUP);
+                if (next) {
+                    config_setting_set_hook(next, (void *)"--set");
+                }
             }
             if (!next || !config_setting_is_aggregate(next)) {
                 status = cs_fail(err, CS_EINVAL, "--set %s: %s is not a group", override, rest);
@@ -202,11 +234,16 @@ cs_conf *cs_conf_parse(const char *text, size_t size, const char *name,
         goto fail;
     }
     /* libconfig would open the file that an @include names, whoever sent the text. */
-    if (strstr(copy, "@include")) {
-        cs_fail(err, CS_EINVAL, "%s: @include is not allowed", name);
+    const char *include = strstr(copy, "@include");
+    if (include) {
+        int line = 1;
+        for (const char *at = copy; at < include; at++) {
+            line += *at == '\n';
+        }
+        cs_fail(err, CS_EINVAL, "%s:%d: @include is not allowed", name, line);
         goto fail;
     }
-    if (check_integers(copy, name, err) != CS_OK) {
+    if (check_text(copy, name, err) != CS_OK) {
         goto fail;
     }
     if (config_read_string(&conf->config, copy) != CONFIG_TRUE) {
