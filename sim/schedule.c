@@ -10,7 +10,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-typedef struct cs_plan {
+typedef struct cs_layer_plan {
     cs_tiling tiling;
     uint64_t share;    /* of the layer's output in the fullest PE; 0 when it is off chip */
     uint64_t occupied; /* PE memory that tensors take while the layer runs */

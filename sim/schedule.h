@@ -74,7 +74,7 @@ typedef struct cs_step {
     uint64_t core_memory_read_bytes, core_memory_write_bytes;
 } cs_step;
 
-struct cs_plan; /* the compiler's notes on a layer */
+struct cs_layer_plan; /* the compiler's notes on a layer */
 
 typedef struct cs_schedule {
     cs_step *steps; /* owned; one a layer of the network, in its order */
@@ -85,7 +85,7 @@ typedef struct cs_schedule {
     uint64_t peak_activation_bytes; /* PE memory that is kept free of parameters */
     cs_reason reason;               /* CS_REASON_NONE: feasible */
     cs_layer_id reason_layer;
-    struct cs_plan *plans; /* owned; scratch of the compiler, kept between calls */
+    struct cs_layer_plan *plans; /* owned; scratch of the compiler, kept between calls */
 } cs_schedule;
 
 /* A zeroed cs_schedule is empty; release frees what it holds and leaves it empty. */
