@@ -306,7 +306,7 @@ static void name_files(const cs_bundle *bundle, char names[][NAME_BYTES])
     for (size_t i = 0; i < bundle->file_count; i++) {
         char plain[NAME_BYTES];
         plain_name(bundle->files[i].name, "file", plain);
-        snprintf(names[i], NAME_BYTES, "%zu-%.*s", i + 1, NAME_BYTES - 8, plain);
+        snprintf(names[i], NAME_BYTES, "%zu-%.*s", i + 1, NAME_BYTES - 24, plain);
     }
 }
 

@@ -31,10 +31,14 @@ static bool allocate(cs_candidates *columns, size_t capacity)
     return columns->index && columns->genomes && columns->status && columns->metrics;
 }
 
-/* Copy `count` rows; where `to` is `from`, rows only move towards the start. */
+/* Copy `count` rows, also none of columns that were never allocated; where `to` is `from`, rows
+ * only move towards the start. */
 static void copy_rows(cs_candidates *to, size_t at, const cs_candidates *from, size_t first,
                       size_t count)
 {
+    if (count == 0) {
+        return;
+    }
     size_t genome = to->genome_bytes, metrics = to->metric_count;
     memmove(to->index + at, from->index + first, count * sizeof *to->index);
     memmove(to->genomes + at * genome, from->genomes + first * genome, count * genome);

@@ -226,16 +226,78 @@ cs_status cs_design_print_candidates(const Codesign__JobDetail *detail,
 
 /* ---- what to know about them ---- */
 
+/* The first gene of the group after the one at `first`, all of one part; n_genes if there is none.
+ */
+static size_t next_group(const Codesign__Schema *schema, size_t first)
+{
+    size_t at = first + 1;
+    while (at < schema->n_genes && same_group(schema->genes[first], schema->genes[at])) {
+        at++;
+    }
+    return at < schema->n_genes && schema->genes[at]->network == schema->genes[first]->network
+               ? at
+               : schema->n_genes;
+}
+
+/* The name of a gene within its group: k of block0_k. */
+static const char *short_name(const Codesign__Gene *gene)
+{
+    size_t length = prefix_length(gene->name);
+    return gene->name[length] ? gene->name + length + 1 : gene->name;
+}
+
+/* Whether two groups hold genes of the same short names. */
+static bool alike(const Codesign__Schema *schema, size_t a, size_t b)
+{
+    size_t first_a = a, first_b = b;
+    for (;; a++, b++) {
+        bool in_a = a < schema->n_genes && same_group(schema->genes[first_a], schema->genes[a]);
+        bool in_b = b < schema->n_genes && same_group(schema->genes[first_b], schema->genes[b]);
+        if (!in_a || !in_b) {
+            return in_a == in_b;
+        }
+        if (strcmp(short_name(schema->genes[a]), short_name(schema->genes[b])) != 0) {
+            return false;
+        }
+    }
+}
+
+/* Where all groups of a part are alike, the short names and then the groups: "e-k of block0
+ * block1". Else, and for groups of one, all names in full. */
 static void put_compact_legend(const Codesign__Schema *schema, bool network, const char *heading,
                                FILE *stream)
 {
-    char *names = compact_genes(schema, network, NULL);
-    if (names && *names) {
-        fprintf(stream, "%s: ", heading);
-        cs_text_put(stream, names);
-        fputc('\n', stream);
+    size_t first = 0;
+    while (first < schema->n_genes && schema->genes[first]->network != network) {
+        first++;
     }
-    free(names);
+    if (first == schema->n_genes) {
+        return;
+    }
+    fprintf(stream, "%s: ", heading);
+    size_t second = next_group(schema, first);
+    bool uniform = second < schema->n_genes && second - first > 1;
+    for (size_t g = second; g < schema->n_genes && uniform; g = next_group(schema, g)) {
+        uniform = alike(schema, first, g);
+    }
+    if (!uniform) {
+        char *names = compact_genes(schema, network, NULL);
+        cs_text_put(stream, names ? names : "");
+        free(names);
+    } else {
+        for (size_t g = first; g < second; g++) {
+            fputs(g > first ? "-" : "", stream);
+            cs_text_put(stream, short_name(schema->genes[g]));
+        }
+        fputs(" of", stream);
+        for (size_t g = first; g < schema->n_genes; g = next_group(schema, g)) {
+            fputc(' ', stream);
+            char *name = strndup(schema->genes[g]->name, prefix_length(schema->genes[g]->name));
+            cs_text_put(stream, name ? name : "");
+            free(name);
+        }
+    }
+    fputc('\n', stream);
 }
 
 void cs_design_print_legend(const Codesign__JobDetail *detail, FILE *stream)
@@ -243,10 +305,11 @@ void cs_design_print_legend(const Codesign__JobDetail *detail, FILE *stream)
     const Codesign__Schema *schema = detail->schema;
     for (size_t m = 0; m < schema->n_metrics; m++) {
         const Codesign__Metric *metric = schema->metrics[m];
-        /* Whatever else the server says of a proxy, that it is one is said here. */
-        bool is_proxy = strncmp(metric->key, "proxy_", 6) == 0;
+        /* That a proxy is one is said even where the server's text does not. */
+        bool unsaid =
+            strncmp(metric->key, "proxy_", 6) == 0 && !strstr(metric->text, "short-schedule proxy");
         cs_text_put(stream, metric->key);
-        fprintf(stream, ": %s", is_proxy ? "a short-schedule proxy, not a trained accuracy; " : "");
+        fprintf(stream, ": %s", unsaid ? "a short-schedule proxy, not a trained accuracy; " : "");
         cs_text_put(stream, metric->text);
         if (*metric->unit) {
             fputs(" [", stream);

@@ -5,7 +5,6 @@
 #include "proto/wire.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -259,27 +258,57 @@ static void put_files(cs_table *table, const Codesign__JobDetail *detail)
     cs_table_put_list(table, list);
 }
 
-static void put_limit(cs_table *list, protobuf_c_boolean given, double limit)
+static void put_limit(cs_table *list, bool given, double limit)
 {
-    cs_table_put_real(list, given ? limit : NAN);
+    if (given) {
+        cs_table_put_real(list, limit);
+    } else {
+        cs_table_put_nothing(list);
+    }
+}
+
+/* What a metric is to the job: "maximised, at least 60", or "recorded". */
+static void describe_role(const Codesign__Metric *metric, char *text, size_t size)
+{
+    char min[CS_TEXT_NUMBER], max[CS_TEXT_NUMBER];
+    bool limited = metric->has_limit_min || metric->has_limit_max;
+    const char *sense = metric->maximize ? "maximised" : "minimised";
+    snprintf(text, size, "%s%s%s%s%s%s%s%s",
+             metric->objective ? sense
+             : limited         ? "limited"
+                               : "recorded",
+             metric->has_limit_min ? ", at least " : "",
+             metric->has_limit_min ? cs_text_number(metric->limit_min, min) : "",
+             metric->has_limit_max ? ", at most " : "",
+             metric->has_limit_max ? cs_text_number(metric->limit_max, max) : "",
+             *metric->unit ? " [" : "", metric->unit, *metric->unit ? "]" : "");
 }
 
 static void put_metrics(cs_table *table, const Codesign__Schema *schema)
 {
-    cs_table *list = new_list(
-        (const char *const[]){"key", "role", "direction", "unit", "min", "max", "text", NULL});
+    cs_table *list = cs_table_new();
+    if (list) {
+        cs_table_add_column(list, "key", "key", CS_COLUMN_BOTH);
+        cs_table_add_column(list, "objective", "", CS_COLUMN_DATA);
+        cs_table_add_column(list, "maximize", "", CS_COLUMN_DATA);
+        cs_table_add_column(list, "unit", "", CS_COLUMN_DATA);
+        cs_table_add_column(list, "limit_min", "", CS_COLUMN_DATA);
+        cs_table_add_column(list, "limit_max", "", CS_COLUMN_DATA);
+        cs_table_add_column(list, "", "role", CS_COLUMN_PEOPLE);
+        cs_table_add_column(list, "text", "text", CS_COLUMN_BOTH);
+    }
     for (size_t i = 0; list && i < schema->n_metrics; i++) {
         const Codesign__Metric *metric = schema->metrics[i];
-        bool limited = metric->has_limit_min || metric->has_limit_max;
+        char role[160];
+        describe_role(metric, role, sizeof role);
         cs_table_add_row(list);
         cs_table_put_text(list, metric->key);
-        cs_table_put_text(list, metric->objective ? (limited ? "objective,limit" : "objective")
-                                : limited         ? "limit"
-                                                  : "recorded");
-        cs_table_put_text(list, metric->maximize ? "max" : "min");
+        cs_table_put_bool(list, metric->objective);
+        cs_table_put_bool(list, metric->maximize);
         cs_table_put_text(list, metric->unit);
         put_limit(list, metric->has_limit_min, metric->limit_min);
         put_limit(list, metric->has_limit_max, metric->limit_max);
+        cs_table_put_text(list, role);
         cs_table_put_text(list, metric->text);
     }
     cs_table_put_list(table, list);
@@ -306,7 +335,7 @@ static cs_status print_detail(const cs_client *client, const Codesign__JobDetail
     cs_table_add_column(table, "set", "set", CS_COLUMN_BOTH);
     cs_table_add_column(table, "files", "files", CS_COLUMN_BOTH);
     cs_table_add_column(table, "recalled", "rests on recalled constants", CS_COLUMN_BOTH);
-    cs_table_add_column(table, "basis", "basis sha256", CS_COLUMN_BOTH);
+    cs_table_add_column(table, "bundle", "bundle sha256", CS_COLUMN_BOTH);
 
     cs_table_add_row(table);
     put_job(table, detail->job);
@@ -323,7 +352,7 @@ static cs_status print_detail(const cs_client *client, const Codesign__JobDetail
     put_texts(table, detail->set, detail->n_set);
     put_files(table, detail);
     put_texts(table, detail->recalled, detail->n_recalled);
-    put_hash(table, &detail->basis);
+    put_hash(table, &detail->bundle);
     cs_status status = cs_table_print_record(table, client->format, stdout, err);
     cs_table_free(table);
     return status;
@@ -427,13 +456,13 @@ cs_exit cs_run_ping(cs_client *client, const void *input)
     clock_gettime(CLOCK_MONOTONIC, &sent);
     Codesign__Reply *reply = cs_session_call(session, &request, CODESIGN__REPLY__BODY_PONG, &error);
     clock_gettime(CLOCK_MONOTONIC, &answered);
-    cs_table *table = reply ? cs_table_new() : NULL;
-    if (!reply || !table) {
-        cs_status status = reply ? cs_fail_memory(&error) : error.status;
-        if (reply) {
-            cs_wire_free(&reply->base);
-        }
-        (void)status;
+    if (!reply) {
+        return cs_client_fail(&error);
+    }
+    cs_table *table = cs_table_new();
+    if (!table) {
+        cs_wire_free(&reply->base);
+        cs_fail_memory(&error);
         return cs_client_fail(&error);
     }
     cs_table_add_column(table, "server", "server", CS_COLUMN_BOTH);

@@ -115,7 +115,7 @@ static error_t parse_front(int key, char *text, struct argp_state *state)
         argp_error(state, "'%s' is no verb", text);
         return 0;
     case ARGP_KEY_NO_ARGS:
-        argp_state_help(state, stderr, ARGP_HELP_STD_ERR);
+        argp_error(state, "a VERB is missing");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;

@@ -27,6 +27,7 @@ struct cs_session {
 struct cs_watcher {
     cs_session *session;
     void *socket;
+    void *monitor; /* tells when the socket's connection breaks */
     cs_watcher_options options;
     cs_replica *replica;
     uint64_t id;           /* of the watch request on this socket */
@@ -146,18 +147,28 @@ static cs_status take_message(cs_session *session, void *socket, Codesign__Reply
     return CS_OK;
 }
 
-/* Wait for any reply until `deadline_ms`. CS_OK with NULL: the deadline passed, a signal came or
- * `wake_fd` is readable. */
-static cs_status wait_reply(cs_session *session, void *socket, int64_t deadline_ms, int wake_fd,
-                            Codesign__Reply **reply, cs_error *err)
+#define MAX_WAKERS 2
+
+/* Wait for any reply until `deadline_ms`. CS_OK with NULL: the deadline passed, a signal came, or
+ * one of the `waker_count` wakers is ready, as its revents say. */
+static cs_status wait_reply(cs_session *session, void *socket, int64_t deadline_ms,
+                            zmq_pollitem_t *wakers, int waker_count, Codesign__Reply **reply,
+                            cs_error *err)
 {
+    assert(waker_count <= MAX_WAKERS);
     *reply = NULL;
     int64_t left = deadline_ms - now_ms();
-    zmq_pollitem_t items[2] = {{.socket = socket, .events = ZMQ_POLLIN},
-                               {.fd = wake_fd, .events = ZMQ_POLLIN}};
-    int ready = zmq_poll(items, wake_fd >= 0 ? 2 : 1, left > 0 ? left : 0);
+    zmq_pollitem_t items[1 + MAX_WAKERS] = {{.socket = socket, .events = ZMQ_POLLIN}};
+    for (int i = 0; i < waker_count; i++) {
+        wakers[i].revents = 0;
+        items[1 + i] = wakers[i];
+    }
+    int ready = zmq_poll(items, 1 + waker_count, left > 0 ? left : 0);
     if (ready < 0 && errno != EINTR) {
         return cs_fail(err, CS_EIO, "server %s: %s", session->endpoint, zmq_strerror(errno));
+    }
+    for (int i = 0; i < waker_count && ready > 0; i++) {
+        wakers[i].revents = items[1 + i].revents;
     }
     if (ready <= 0 || !(items[0].revents & ZMQ_POLLIN)) {
         return CS_OK;
@@ -259,7 +270,7 @@ static cs_status try_call(cs_session *session, const Codesign__Request *request,
     int64_t deadline_ms = now_ms() + wait_ms;
     while (!status) {
         Codesign__Reply *got;
-        status = wait_reply(session, session->socket, deadline_ms, -1, &got, err);
+        status = wait_reply(session, session->socket, deadline_ms, NULL, 0, &got, err);
         if (got && (got->id == request->id || got->id == 0)) {
             *reply = got; /* 0: the server could not read our frame */
             break;
@@ -470,13 +481,41 @@ char *cs_session_get_file(cs_session *session, uint64_t job, const cs_hash *hash
 
 /* ---- watching ---- */
 
+static void disconnect(cs_watcher *watch)
+{
+    if (watch->socket) {
+        (void)zmq_socket_monitor(watch->socket, NULL, 0);
+    }
+    close_socket(&watch->monitor);
+    close_socket(&watch->socket);
+}
+
+/* Connect, and have the monitor tell when the connection breaks: ZeroMQ would connect again by
+ * itself, but as another peer, whom the server sends no events. */
+static cs_status connect_watch(cs_watcher *watch, cs_error *err)
+{
+    cs_session *session = watch->session;
+    cs_status status = need_socket(session, &watch->socket, err);
+    if (status) {
+        return status;
+    }
+    char name[48];
+    snprintf(name, sizeof name, "inproc://watch-%" PRIu64, session->last_id);
+    watch->monitor = zmq_socket(session->context, ZMQ_PAIR);
+    if (!watch->monitor || zmq_socket_monitor(watch->socket, name, ZMQ_EVENT_DISCONNECTED) != 0 ||
+        zmq_connect(watch->monitor, name) != 0) {
+        return cs_fail(err, CS_EIO, "server %s: %s", session->endpoint, zmq_strerror(errno));
+    }
+    return CS_OK;
+}
+
 /* Ask for the front from what the replica holds completely, on a new socket. */
 static cs_status start_watch(cs_watcher *watch, cs_error *err)
 {
     cs_status status = cs_replica_rewind(watch->replica, err);
-    close_socket(&watch->socket);
+    disconnect(watch);
     if (!status) {
-        status = need_socket(watch->session, &watch->socket, err);
+        status = connect_watch(watch, err);
     }
     if (status) {
         return status;
@@ -628,15 +667,16 @@ cs_status cs_watcher_next(cs_watcher *watch, uint32_t wait_ms, const Codesign__W
     bool taken = false, done = false;
     while (!status && !taken && !done) {
         int64_t due_ms = watch->renewed_ms + watch->options.lease_ms / 3;
+        zmq_pollitem_t wakers[] = {{.socket = watch->monitor, .events = ZMQ_POLLIN},
+                                   {.fd = watch->options.wake_fd, .events = ZMQ_POLLIN}};
         Codesign__Reply *reply;
         status = wait_reply(watch->session, watch->socket, end_ms < due_ms ? end_ms : due_ms,
-                            watch->options.wake_fd, &reply, err);
-        if (status == CS_ECORRUPT) {
-            status = reconnect(watch, err);
-            continue;
-        }
+                            wakers, watch->options.wake_fd >= 0 ? 2 : 1, &reply, err);
+        bool broken = wakers[0].revents != 0;
         if (reply) {
             status = take_event(watch, reply, &taken, err);
+        } else if (status == CS_ECORRUPT || (!status && broken)) {
+            status = reconnect(watch, err);
         } else if (!status) {
             /* Before its time is over, only the wake descriptor or a signal ends a wait. */
             int64_t now = now_ms();
@@ -671,7 +711,7 @@ void cs_watcher_close(cs_watcher *watch)
         request.unwatch = &body;
         (void)send_request(watch->session, watch->socket, &request, NULL);
     }
-    close_socket(&watch->socket);
+    disconnect(watch);
     drop_held(watch);
     free(watch);
 }

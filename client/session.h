@@ -77,11 +77,11 @@ cs_watcher *cs_watcher_open(cs_session *session, const cs_watcher_options *optio
  * until the next call, or NULL when none came in time, a signal came or the wake descriptor is
  * readable. Calling again acknowledges it, so a slow caller is sent fewer, merged events.
  *
- * The lease is renewed while this waits. When nothing was heard for a whole lease, or an event is
- * missing, the watch connects anew and goes on from the last complete front; *reconnects (if not
- * NULL) counts that. An event is marked `last` only when the job has ended or one front was asked
- * for; it is not to be called after that. Fails with CS_ETIMEDOUT when CS_SESSION_TRIES connections
- * in a row gave no event, or with the server's error. */
+ * The lease is renewed while this waits. When the connection breaks, nothing was heard for a whole
+ * lease, or an event is missing, the watch connects anew and goes on from the last complete front;
+ * *reconnects (if not NULL) counts that. An event is marked `last` only when the job has ended or
+ * one front was asked for; it is not to be called after that. Fails with CS_ETIMEDOUT when
+ * CS_SESSION_TRIES connections in a row gave no event, or with the server's error. */
 CS_MUST_CHECK cs_status cs_watcher_next(cs_watcher *watch, uint32_t wait_ms,
                                         const Codesign__WatchEvent **event, uint32_t *reconnects,
                                         cs_error *err);

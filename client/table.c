@@ -245,15 +245,18 @@ static const char *plain_text(const cs_table *table, table_cell value, char numb
     return "";
 }
 
-/* The cells of a list's row, separated by blanks. */
-static void put_list_row(const cs_table *list, size_t row, const char *between, FILE *stream)
+/* The cells of a list's row, of the columns with `flag`, separated by `between`. */
+static void put_list_row(const cs_table *list, size_t row, unsigned flag, const char *between,
+                         FILE *stream)
 {
     char number[CS_TEXT_NUMBER];
+    const char *before = "";
     for (size_t c = 0; c < list->column_count; c++) {
         table_cell value = cell_at(list, row, c);
-        if (value.kind != CELL_NOTHING) {
-            fputs(c ? between : "", stream);
+        if (value.kind != CELL_NOTHING && (list->columns[c].flags & flag)) {
+            fputs(before, stream);
             fputs(plain_text(list, value, number), stream);
+            before = between;
         }
     }
 }
@@ -274,7 +277,7 @@ static void put_csv_cell(const cs_table *table, table_cell value, FILE *stream, 
     }
     for (size_t r = 0; r < value.list->row_count; r++) {
         fputs(r ? "; " : "", joined);
-        put_list_row(value.list, r, " ", joined);
+        put_list_row(value.list, r, CS_COLUMN_DATA, " ", joined);
     }
     if (fclose(joined) == 0) {
         cs_text_put_csv(stream, text);
@@ -488,7 +491,7 @@ static char *readable_list_row(const cs_table *list, size_t row)
     if (!stream) {
         return NULL;
     }
-    put_list_row(list, row, "  ", stream);
+    put_list_row(list, row, CS_COLUMN_PEOPLE, "  ", stream);
     if (fclose(stream) != 0) {
         free(joined);
         return NULL;

@@ -249,7 +249,7 @@ static void send_job_detail(cs_server *server, query *self, const cs_job *job,
     detail.recalled = recalled;
     detail.seed = job->row.seed;
     detail.keep_all = job->row.keep_all;
-    detail.basis = cs_convert_bytes(job->row.bundle.bytes, CS_HASH_BYTES);
+    detail.bundle = cs_convert_bytes(job->row.bundle.bytes, CS_HASH_BYTES);
     Codesign__Reply reply = CODESIGN__REPLY__INIT;
     reply.body_case = CODESIGN__REPLY__BODY_JOB_DETAIL;
     reply.job_detail = &detail;
@@ -428,7 +428,9 @@ static void list_candidates(cs_server *server, const cs_address *address,
     if (self) {
         const cs_job *job = cs_jobs_find(&server->jobs, body->job);
         uint32_t limit = body->has_limit ? body->limit : CANDIDATES_DEFAULT;
-        self->limit = limit < 1 ? 1 : limit > CANDIDATES_MAX ? CANDIDATES_MAX : limit;
+        uint32_t most =
+            cs_convert_rows_fit(job->row.genome_bytes, job->row.metric_count, CANDIDATES_MAX);
+        self->limit = limit < 1 ? 1 : limit > most ? most : limit;
         self->from = body->from;
         self->genome_bytes = job->row.genome_bytes;
         self->metric_count = job->row.metric_count;
