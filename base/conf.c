@@ -17,82 +17,125 @@ struct cs_conf {
 
 /* ---- parsing ---- */
 
-/* Walk the text as libconfig's lexer does (comments, strings, words) and refuse, before it is
- * parsed, what libconfig would take: numbers that it wraps (5000000000 becomes 705032704 when the L
- * is missing), nesting (its clean-up and all who read a tree recurse), and groups so large that its
- * search for duplicate keys, which goes through all of them, takes seconds. */
-static cs_status check_text(const char *text, const char *name, cs_error *err)
+/* Where the walk over a text is: its tokens as libconfig's lexer cuts them. */
+typedef struct text_walk {
+    const char *name;
+    const char *at;
+    unsigned line;
+    char last;                            /* token: a mark itself, '"' or 'a' for a word */
+    unsigned depth;                       /* groups and lists that are open */
+    char open[CS_CONF_MAX_DEPTH + 1];     /* their marks; the root counts as a group */
+    unsigned keys[CS_CONF_MAX_DEPTH + 1]; /* so far in each of them */
+} text_walk;
+
+static void skip_to(text_walk *walk, const char *end)
 {
-    unsigned line = 1;
-    unsigned depth = 0;
-    unsigned members[CS_CONF_MAX_DEPTH + 1] = {0};
-    for (const char *p = text; *p;) {
-        if (*p == '\n') {
-            line++;
-            p++;
-        } else if (*p == '#' || (p[0] == '/' && p[1] == '/')) {
-            p += strcspn(p, "\n");
-        } else if (p[0] == '/' && p[1] == '*') {
-            const char *end = strstr(p + 2, "*/");
-            end = end ? end + 2 : p + strlen(p);
-            for (; p < end; p++) {
-                line += *p == '\n';
-            }
-        } else if (*p == '"') {
-            for (p++; *p && *p != '"'; p++) {
-                line += *p == '\n';
-                if (*p == '\\' && p[1]) {
-                    p++;
-                    line += *p == '\n';
-                }
-            }
-            p += *p == '"';
-        } else if (isalpha((unsigned char)*p) || *p == '_' || *p == '*') {
-            p++;
-            while (isalnum((unsigned char)*p) || strchr("_*-", *p)) {
-                if (!*p) {
-                    break;
-                }
-                p++;
-            }
-        } else if (isdigit((unsigned char)*p) || (p[0] == '.' && isdigit((unsigned char)p[1]))) {
-            const char *start = p;
-            bool hex = p[0] == '0' && (p[1] == 'x' || p[1] == 'X');
-            bool whole = true;
-            while (isalnum((unsigned char)*p) || *p == '.' ||
-                   (!hex && (*p == '-' || *p == '+') && (p[-1] == 'e' || p[-1] == 'E'))) {
-                whole = whole && (hex || !strchr(".eE", *p));
-                p++;
-            }
-            int length = (int)(p - start > 40 ? 40 : p - start);
-            errno = 0;
-            unsigned long long value = whole ? strtoull(start, NULL, hex ? 16 : 10) : 0;
-            if (errno == ERANGE || value > INT64_MAX) {
-                return cs_fail(err, CS_EINVAL, "%s:%u: the number %.*s does not fit 64 bits", name,
-                               line, length, start);
-            }
-            if (p[-1] != 'L' && value > INT32_MAX) {
-                return cs_fail(err, CS_EINVAL,
-                               "%s:%u: the number %.*s needs an L at its end (64-bit)", name, line,
-                               length, start);
-            }
-        } else {
-            if (strchr("{([", *p)) {
-                if (depth == CS_CONF_MAX_DEPTH) {
-                    return cs_fail(err, CS_ELIMIT, "%s:%u: nested deeper than %u", name, line,
-                                   CS_CONF_MAX_DEPTH);
-                }
-                members[++depth] = 0;
-            } else if (strchr("})]", *p) && depth > 0) {
-                depth--;
-            } else if ((*p == '=' || *p == ':') && ++members[depth] > CS_CONF_MAX_MEMBERS) {
-                return cs_fail(err, CS_ELIMIT, "%s:%u: more than %u keys in a group", name, line,
-                               CS_CONF_MAX_MEMBERS);
-            }
-            p++;
-        }
+    for (; walk->at < end; walk->at++) {
+        walk->line += *walk->at == '\n';
+    }
+}
+
+static void skip_comment(text_walk *walk)
+{
+    if (walk->at[0] == '/' && walk->at[1] == '*') {
+        const char *end = strstr(walk->at + 2, "*/");
+        skip_to(walk, end ? end + 2 : walk->at + strlen(walk->at));
+    } else {
+        walk->at += strcspn(walk->at, "\n");
+    }
+}
+
+/* libconfig 1.5 loses the memory of a text that stands where its grammar has no place for one. */
+static cs_status check_string(text_walk *walk, cs_error *err)
+{
+    bool element = walk->last == ',' && walk->open[walk->depth] != '{';
+    if (!element && !(walk->last && strchr("=:([\"", walk->last))) {
+        return cs_fail(err, CS_EINVAL, "%s:%u: syntax error", walk->name, walk->line);
+    }
+    const char *p = walk->at + 1;
+    while (*p && *p != '"') {
+        p += *p == '\\' && p[1] ? 2 : 1;
+    }
+    skip_to(walk, *p ? p + 1 : p);
+    walk->last = '"';
+    return CS_OK;
+}
+
+/* libconfig reads 5000000000 as 705032704 when the L is missing. */
+static cs_status check_number(text_walk *walk, cs_error *err)
+{
+    const char *start = walk->at, *p = start;
+    bool hex = p[0] == '0' && (p[1] == 'x' || p[1] == 'X');
+    bool whole = true;
+    while (isalnum((unsigned char)*p) || *p == '.' ||
+           (!hex && (*p == '-' || *p == '+') && (p[-1] == 'e' || p[-1] == 'E'))) {
+        whole = whole && (hex || !strchr(".eE", *p));
+        p++;
+    }
+    walk->at = p;
+    walk->last = 'a';
+    int length = (int)(p - start > 40 ? 40 : p - start);
+    errno = 0;
+    unsigned long long value = whole ? strtoull(start, NULL, hex ? 16 : 10) : 0;
+    if (errno == ERANGE || value > INT64_MAX) {
+        return cs_fail(err, CS_EINVAL, "%s:%u: the number %.*s does not fit 64 bits", walk->name,
+                       walk->line, length, start);
+    }
+    if (p[-1] != 'L' && value > INT32_MAX) {
+        return cs_fail(err, CS_EINVAL, "%s:%u: the number %.*s needs an L at its end (64-bit)",
+                       walk->name, walk->line, length, start);
     }
     return CS_OK;
+}
+
+/* Nesting is bounded because libconfig's clean-up and whoever reads a tree recurse; keys, because
+ * libconfig looks for duplicates through all keys of a group: 20,000 take it seconds. */
+static cs_status check_mark(text_walk *walk, cs_error *err)
+{
+    char mark = *walk->at++;
+    walk->last = mark;
+    if (strchr("{([", mark)) {
+        if (walk->depth == CS_CONF_MAX_DEPTH) {
+            return cs_fail(err, CS_ELIMIT, "%s:%u: nested deeper than %u", walk->name, walk->line,
+                           CS_CONF_MAX_DEPTH);
+        }
+        walk->open[++walk->depth] = mark;
+        walk->keys[walk->depth] = 0;
+    } else if (strchr("})]", mark) && walk->depth > 0) {
+        walk->depth--;
+    } else if ((mark == '=' || mark == ':') && ++walk->keys[walk->depth] > CS_CONF_MAX_KEYS) {
+        return cs_fail(err, CS_ELIMIT, "%s:%u: more than %u keys in a group", walk->name,
+                       walk->line, CS_CONF_MAX_KEYS);
+    }
+    return CS_OK;
+}
+
+/* Refuse, before it is parsed, what libconfig would take without a word or not stand. */
+static cs_status check_text(const char *text, const char *name, cs_error *err)
+{
+    text_walk walk = {.name = name, .at = text, .line = 1, .open = "{"};
+    cs_status status = CS_OK;
+    while (status == CS_OK && *walk.at) {
+        const char *p = walk.at;
+        if (isspace((unsigned char)*p)) {
+            skip_to(&walk, p + 1);
+        } else if (*p == '#' || (p[0] == '/' && (p[1] == '/' || p[1] == '*'))) {
+            skip_comment(&walk);
+        } else if (*p == '"') {
+            status = check_string(&walk, err);
+        } else if (isalpha((unsigned char)*p) || *p == '_' || *p == '*') {
+            do {
+                p++;
+            } while (isalnum((unsigned char)*p) || (*p && strchr("_*-", *p)));
+            walk.at = p;
+            walk.last = 'a';
+        } else if (isdigit((unsigned char)*p) || (p[0] == '.' && isdigit((unsigned char)p[1]))) {
+            status = check_number(&walk, err);
+        } else {
+            status = check_mark(&walk, err);
+        }
+    }
+    return status;
 }
 
 /* Set the scalar at `path` (made if absent, groups on the way too) and remember where it is from.

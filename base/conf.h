@@ -21,8 +21,8 @@
 #define CS_CONF_MAX_BYTES (4u << 20)
 
 /* How deep groups and lists nest, and how many keys a group has. */
-#define CS_CONF_MAX_DEPTH   32u
-#define CS_CONF_MAX_MEMBERS 256u
+#define CS_CONF_MAX_DEPTH 32u
+#define CS_CONF_MAX_KEYS  256u
 
 typedef struct cs_conf cs_conf;
 
