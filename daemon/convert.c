@@ -83,6 +83,15 @@ void cs_convert_rows(size_t count, uint32_t genome_bytes, uint32_t metric_count,
     message->metrics = (double *)(uintptr_t)metrics;
 }
 
+uint32_t cs_convert_rows_fit(uint32_t genome_bytes, uint32_t metric_count, uint32_t most)
+{
+    /* two numbers of at most 10 bytes, a status, the genome, the metrics; half a frame is left for
+     * everything else */
+    uint64_t row = 21 + (uint64_t)genome_bytes + metric_count * sizeof(double);
+    uint64_t fit = CS_WIRE_MAX_FRAME / 2 / row;
+    return fit < 1 ? 1 : fit < most ? (uint32_t)fit : most;
+}
+
 /* What a plan asks of a metric, as clients see it. */
 static void convert_metric(const cs_plan *plan, uint32_t slot, Codesign__Metric *out)
 {

@@ -21,6 +21,9 @@ void cs_convert_rows(size_t count, uint32_t genome_bytes, uint32_t metric_count,
                      const uint64_t *indices, const uint8_t *genomes, const uint8_t *outcomes,
                      const double *metrics, Codesign__Candidates *message);
 
+/* How many rows of this shape fit into one message, together with as many removals: 1 .. most. */
+uint32_t cs_convert_rows_fit(uint32_t genome_bytes, uint32_t metric_count, uint32_t most);
+
 /* The packed codesign.Schema of a plan, appended. */
 CS_MUST_CHECK cs_status cs_convert_schema(const cs_plan *plan, cs_buffer *schema, cs_error *err);
 

@@ -4,7 +4,6 @@
  * the tail down (fronts have thousands of members, generations remove tens). */
 #include "daemon/front.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -177,7 +176,12 @@ static void trim_removals(cs_front *front)
 
 cs_status cs_front_apply(cs_front *front, const cs_record *record, cs_error *err)
 {
-    assert(record->progress.generation == front->progress.generation + 1);
+    if (record->progress.generation != front->progress.generation + 1 ||
+        record->first_index != front->progress.evaluations) {
+        return cs_fail(err, CS_ECORRUPT, "generation %llu does not follow generation %llu",
+                       (unsigned long long)record->progress.generation,
+                       (unsigned long long)front->progress.generation);
+    }
     if (!reserve_members(front, record->entrant_count) ||
         !reserve_removals(front, record->removed_count)) {
         return cs_fail_memory(err);
@@ -316,14 +320,18 @@ bool cs_front_next(const cs_front *front, cs_front_cursor *cursor, size_t limit,
         added = limit;
     }
     *delta = (cs_front_delta){
-        .removed = front->removed + removal,
         .removed_count = removed,
         .added_count = added,
-        .indices = front->indices + member,
-        .genomes = front->genomes + member * front->genome_bytes,
-        .metrics = front->metrics + member * front->metric_count,
         .complete = complete,
     };
+    if (removed) {
+        delta->removed = front->removed + removal;
+    }
+    if (added) {
+        delta->indices = front->indices + member;
+        delta->genomes = front->genomes + member * front->genome_bytes;
+        delta->metrics = front->metrics + member * front->metric_count;
+    }
     cursor->next_removal += removed;
     cursor->next_index = member + added < front->count ? front->indices[member + added]
                                                        : front->progress.evaluations;

@@ -16,7 +16,7 @@ typedef struct cs_front cs_front;
 cs_front *cs_front_new(uint32_t genome_bytes, uint32_t metric_count);
 void cs_front_free(cs_front *front);
 
-/* Apply a committed record; it must be the next generation's. Fails for want of memory. */
+/* Apply a committed record. CS_ECORRUPT if it is not the next generation's, CS_ENOMEM. */
 CS_MUST_CHECK cs_status cs_front_apply(cs_front *front, const cs_record *record, cs_error *err);
 
 /* Totals after the last record. */
@@ -43,9 +43,9 @@ cs_front_cursor cs_front_start(const cs_front *front);
 
 /* A part of what a watcher lacks. Pointers are borrowed until the front changes. */
 typedef struct cs_front_delta {
-    const uint64_t *removed;
+    const uint64_t *removed; /* NULL for none */
     size_t removed_count;
-    /* added rows, n of each */
+    /* added rows, n of each; NULL for none */
     size_t added_count;
     const uint64_t *indices;
     const uint8_t *genomes; /* added_count * genome_bytes */

@@ -242,6 +242,7 @@ cs_job *cs_jobs_add(cs_server *server, const cs_job_row *row, cs_plan *plan)
 {
     cs_job *job = append(server, row);
     if (!job) {
+        cs_plan_free(plan);
         return NULL;
     }
     if (may_start(job)) {
@@ -321,6 +322,7 @@ static void change_stored(cs_operation *operation, void *context)
     cs_buffer_release(&self->result);
     free(self);
     start_jobs(server);
+    cs_jobs_forget_front(job);
 }
 
 /* The job's run, if any, is idle: once its commits have ended, drop it and store the change. */
@@ -504,12 +506,20 @@ static cs_status read_front(cs_operation *operation, cs_store *store, cs_error *
     }
     front_rebuild at = {.query = self, .err = err};
     status = store->class->read_records(store, self->id, 0, rebuild_from_record, &at, err);
-    return status ? status : at.status;
+    if (!status) {
+        status = at.status;
+    }
+    uint64_t last = cs_front_progress(self->front)->generation;
+    if (!status && last < self->generation) {
+        status = cs_fail(err, CS_ECORRUPT, "the records end at generation %llu of %llu",
+                         (unsigned long long)last, (unsigned long long)self->generation);
+    }
+    return status;
 }
 
 static void front_read(cs_operation *operation, void *context)
 {
-    (void)context;
+    cs_server *server = context;
     front_query *self = (front_query *)operation;
     cs_job *job = self->job;
     job->fetching = false;
@@ -517,10 +527,13 @@ static void front_read(cs_operation *operation, void *context)
         cs_log(CS_LOG_ERROR, "job %llu: its front cannot be read: %s",
                (unsigned long long)job->row.id, operation->error.text);
         cs_front_free(self->front);
-    } else if (job->front) {
+        cs_watch_fail(server, job, &operation->error); /* else they would ask again at once */
+    } else if (job->front ||
+               cs_front_progress(self->front)->generation < job->progress.generation) {
         cs_front_free(self->front); /* a run has brought its own meanwhile */
     } else {
         publish_front(job, self->front);
+        cs_jobs_forget_front(job);
     }
     free(self);
 }
@@ -544,6 +557,14 @@ bool cs_jobs_fetch_front(cs_server *server, cs_job *job)
         cs_server_store(server, &self->operation);
     }
     return false;
+}
+
+void cs_jobs_forget_front(cs_job *job)
+{
+    if (job->watchers == 0 && !job->run && !job->changing) {
+        cs_front_free(job->front);
+        job->front = NULL;
+    }
 }
 
 /* ---- start and end ---- */

@@ -33,7 +33,6 @@ typedef struct cs_job {
     cs_run *run;      /* NULL: not running */
     double cpu_s;     /* of earlier runs since this server started */
     uint32_t commits; /* generations on their way into the store */
-    bool starved;     /* a batch is open and waits for commits to catch up */
     struct cs_server *server;
 
     /* A change under way: stop the run, let commits end, store the row. */
@@ -80,5 +79,8 @@ void cs_jobs_change(struct cs_server *server, cs_job *job, cs_change change,
 /* Have job->front in memory: true if it is; else it is on its way, and watches are pumped when it
  * is there. */
 bool cs_jobs_fetch_front(struct cs_server *server, cs_job *job);
+
+/* Free job->front if nobody needs it: no run, no change that would store it, no watch. */
+void cs_jobs_forget_front(cs_job *job);
 
 #endif

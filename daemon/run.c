@@ -95,9 +95,12 @@ static cs_status load(cs_run *run, cs_store *store, cs_error *err)
         }
     }
     run->study = cs_study_new(run->plan, err);
+    if (!run->study) {
+        return CS_ENOMEM; /* or what a later version says of the options of an older one */
+    }
     run->front =
         cs_front_new((uint32_t)cs_space_genome_bytes(run->plan->space), run->plan->metric_count);
-    if (!run->study || !run->front) {
+    if (!run->front) {
         return cs_fail_memory(err);
     }
     replay at = {.run = run, .err = err};
@@ -194,17 +197,19 @@ static bool run_slice(cs_task *task, cs_worker *worker)
                                 batch->metrics + (size_t)row * plan->metric_count, &self->error);
         }
     }
+    atomic_fetch_add(&run->cpu_ns, thread_cpu_ns() - start);
     if (!ended) {
-        atomic_fetch_add(&run->cpu_ns, thread_cpu_ns() - start);
         cs_pool_submit(worker->pool, task);
         return false;
     }
-    bool last = atomic_fetch_sub_explicit(&run->active, 1, memory_order_acq_rel) == 1;
-    if (last) {
-        close_generation(run);
+    /* A slice that is not the last must not touch the run any more: it may be freed by now. */
+    if (atomic_fetch_sub_explicit(&run->active, 1, memory_order_acq_rel) != 1) {
+        return false;
     }
+    start = thread_cpu_ns();
+    close_generation(run);
     atomic_fetch_add(&run->cpu_ns, thread_cpu_ns() - start);
-    return last;
+    return true;
 }
 
 /* ---- on the loop ---- */

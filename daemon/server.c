@@ -21,6 +21,7 @@
 #define QUEUE_MESSAGES     1000  /* a peer's; beyond it its messages wait or are dropped */
 #define HEARTBEAT_MS       10000 /* to notice peers that have gone */
 #define FRAMES_A_TURN      256   /* then others get their turn */
+#define READS_MAX          256   /* questions to the store; beyond them requests wait in ZeroMQ */
 #define LINGER_MS          200   /* for last replies at the end */
 #define STOP_POLL_MS       20
 
@@ -78,6 +79,7 @@ void cs_server_refuse(cs_server *server, const cs_address *to, const cs_error *e
 void cs_server_store(cs_server *server, cs_operation *operation)
 {
     server->operations++;
+    server->reads += !operation->write;
     cs_writer_submit(server->writer, operation);
 }
 
@@ -206,6 +208,7 @@ static void finish_operations(cs_server *server)
     for (cs_operation *operation = cs_writer_finished(server->writer); operation;) {
         cs_operation *next = operation->next;
         server->operations--;
+        server->reads -= !operation->write;
         operation->done(operation, server);
         operation = next;
     }
@@ -236,6 +239,7 @@ cs_status cs_server_run(cs_server *server, int signal_fd, cs_error *err)
             }
             wait_ms = STOP_POLL_MS;
         }
+        items[0].events = server->reads < READS_MAX ? ZMQ_POLLIN : 0;
         if (zmq_poll(items, 4, wait_ms) < 0 && errno != EINTR) {
             return cs_fail(err, CS_EIO, "waiting for work failed: %s", zmq_strerror(errno));
         }
@@ -249,7 +253,8 @@ cs_status cs_server_run(cs_server *server, int signal_fd, cs_error *err)
             finish_operations(server);
         }
         if (items[0].revents) {
-            for (int i = 0; i < FRAMES_A_TURN && receive(server); i++) {
+            for (int i = 0; i < FRAMES_A_TURN && server->reads < READS_MAX && receive(server);
+                 i++) {
             }
         }
     }

@@ -28,6 +28,7 @@ typedef struct cs_server {
     cs_watches watches;
     struct cs_admission *admissions; /* submissions on their way into the store */
     uint32_t operations;             /* handed to the writer and not yet back */
+    uint32_t reads;                  /* those of them that only read */
     uint64_t started_ms;             /* monotonic */
     bool stopping;                   /* SIGTERM: nothing new is begun */
 } cs_server;

@@ -49,7 +49,7 @@ typedef struct cs_job_row {
     bool keep_all;
     bool mixed; /* holds results of more than one simulator revision */
     cs_job_state state;
-    char reason[CS_ERROR_TEXT];/* of the state; "" for none */
+    char reason[CS_ERROR_TEXT]; /* of the state; "" for none */
 } cs_job_row;
 
 /* What is written once with a job and read when somebody asks. Owns its memory. */

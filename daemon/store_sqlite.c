@@ -3,8 +3,9 @@
  * What happens all the time is add_generation, some ten of them a commit, of as many jobs: the blob
  * is appended to the end of one table in the order of arrival, a few bytes go to the job's place in
  * another, and the job's checkpoint is replaced. (With the blobs at their job's place, each insert
- * rewrote its neighbours' pages, too: 100 us of CPU instead of 57.) Jobs come and change rarely, and
- * are listed often: their rows are short, and everything large about them is in other tables. */
+ * rewrote its neighbours' pages, too: 100 us of CPU instead of 57.) Jobs come and change rarely,
+ * and are listed often: their rows are short, and everything large about them is in other tables.
+ */
 #include "daemon/store.h"
 
 #include <assert.h>
@@ -26,11 +27,13 @@
 /* The write-ahead log is copied into the database when it has grown by so many pages: often enough
  * to keep recovery short, seldom enough that a page written many times is copied once. A reader in
  * the middle of a read keeps the log from starting over; beyond the second figure the commit waits
- * a moment for readers, which let go every READ_SLICE_ROWS records. */
-#define WAL_PAGES       ((16 << 20) / PAGE_BYTES)
-#define WAL_PAGES_MOST  ((64 << 20) / PAGE_BYTES)
-#define READER_WAIT_MS  250
-#define READ_SLICE_ROWS 64
+ * a moment for readers, which let go after a slice of their records. */
+#define WAL_PAGES        ((16 << 20) / PAGE_BYTES)
+#define WAL_PAGES_MOST   ((64 << 20) / PAGE_BYTES)
+#define READER_WAIT_MS   25
+#define READER_WAITS     10
+#define READ_SLICE_ROWS  256
+#define READ_SLICE_BYTES (1 << 20)
 
 #define INDEX_BITS 40
 static_assert(CS_CANDIDATE_MAX == 1ull << INDEX_BITS, "a generation's id holds both numbers");
@@ -625,6 +628,19 @@ static cs_status sqlite_begin(cs_store *base, cs_error *err)
     return status;
 }
 
+/* Copy the whole log and let it start over, waiting for readers. In several short waits: one waits
+ * for the places that readers held when it began, and a reader which comes back to its place for
+ * newer data keeps it taken, although it is no obstacle any more. */
+static void restart_wal(sqlite_store *store)
+{
+    (void)sqlite3_busy_timeout(store->db, READER_WAIT_MS);
+    int code = SQLITE_BUSY;
+    for (int i = 0; i < READER_WAITS && code == SQLITE_BUSY; i++) {
+        code = sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_RESTART, NULL, NULL);
+    }
+    (void)sqlite3_busy_timeout(store->db, BUSY_TIMEOUT_MS);
+}
+
 /* Copy the log into the database if it is time to. Its failure is none of the commit's, which is
  * safe in the log; the next one tries again. */
 static void shorten_wal(sqlite_store *store)
@@ -638,9 +654,7 @@ static void shorten_wal(sqlite_store *store)
     if (store->wal_pages < WAL_PAGES_MOST) {
         (void)sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
     } else {
-        (void)sqlite3_busy_timeout(store->db, READER_WAIT_MS);
-        (void)sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_RESTART, NULL, NULL);
-        (void)sqlite3_busy_timeout(store->db, BUSY_TIMEOUT_MS);
+        restart_wal(store);
     }
     store->wal_pages_next = store->wal_pages + WAL_PAGES;
 }
@@ -840,7 +854,7 @@ static cs_status sqlite_add_generation(cs_store *base, uint64_t job, uint64_t fi
 {
     sqlite_store *store = (sqlite_store *)base;
     assert(count > 0 && !record->failed && !checkpoint->failed);
-    if (job > CS_JOB_MAX || first_index > CS_CANDIDATE_MAX - count) {
+    if (first_index > CS_CANDIDATE_MAX - count) {
         store->failed = true;
         return cs_fail(err, CS_ELIMIT, "%s: a job has at most %llu candidates", store->path,
                        CS_CANDIDATE_MAX);
@@ -1034,8 +1048,9 @@ typedef struct take_records {
     uint64_t job;
     bool (*each)(const void *record, size_t size, void *context);
     void *context;
-    uint64_t next; /* id to go on from */
-    bool enough;   /* `each` wants no more */
+    uint64_t next;      /* id to go on from */
+    size_t slice_bytes; /* read in this slice */
+    bool enough;        /* `each` wants no more */
 } take_records;
 
 static cs_status take_record_row(row_taker *taker, sqlite3_stmt *row, cs_error *err)
@@ -1050,8 +1065,10 @@ static cs_status take_record_row(row_taker *taker, sqlite3_stmt *row, cs_error *
         return cs_fail_memory(err);
     }
     records->next = column_integer(row, 1) + 1;
+    records->slice_bytes += size;
     records->enough = !records->each(bytes, size, records->context);
-    taker->stop = records->enough || taker->taken == READ_SLICE_ROWS;
+    taker->stop = records->enough || taker->taken == READ_SLICE_ROWS ||
+                  records->slice_bytes >= READ_SLICE_BYTES;
     return CS_OK;
 }
 
@@ -1071,18 +1088,22 @@ static cs_status sqlite_read_records(cs_store *base, uint64_t job, uint64_t from
     status =
         execute(store, FIND_RECORD, VALUES(integer(generation_id(job, 0)), integer(start.value)),
                 &start.taker, err);
-    take_records records = {.taker.take = take_record_row,
-                            .store = store,
-                            .job = job,
-                            .each = each,
-                            .context = context,
-                            .next = start.value,
-                            .taker.stop = true};
-    while (!status && records.taker.stop && !records.enough) {
+    take_records records = {
+        .taker.take = take_record_row,
+        .store = store,
+        .job = job,
+        .each = each,
+        .context = context,
+        .next = start.value,
+    };
+    bool more = status == CS_OK;
+    while (more) {
         records.taker.taken = 0;
         records.taker.stop = false;
+        records.slice_bytes = 0;
         status = execute(store, READ_RECORDS, VALUES(integer(records.next), integer(last_id(job))),
                          &records.taker, err);
+        more = !status && records.taker.stop && !records.enough;
     }
     return status;
 }

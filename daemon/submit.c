@@ -10,6 +10,10 @@
 #include <string.h>
 #include <time.h>
 
+/* Bytes of the submissions that may be on their way at a time. A worker checks one in milliseconds,
+ * so only a flood meets this. */
+#define SUBMISSION_BYTES (128u << 20)
+
 /* A submission on its way: checked on a worker, then added by the writer. */
 typedef struct cs_admission {
     cs_task check;       /* first */
@@ -48,6 +52,15 @@ static void unlink_admission(cs_admission *admission)
         at = &(*at)->next;
     }
     *at = admission->next;
+}
+
+static size_t bundle_bytes(const cs_bundle *bundle)
+{
+    size_t bytes = bundle->text_size + CS_BUNDLE_MAX_SETS * CS_BUNDLE_MAX_SET_BYTES;
+    for (size_t i = 0; i < bundle->file_count; i++) {
+        bytes += bundle->files[i].size;
+    }
+    return bytes;
 }
 
 static void refuse_admission(cs_admission *admission, const cs_error *error)
@@ -335,12 +348,20 @@ void cs_submit_job(cs_server *server, const cs_address *address, const ProtobufC
         return;
     }
     waiter->address = *address;
+    size_t bytes = 0;
     for (cs_admission *at = server->admissions; at; at = at->next) {
         if (memcmp(at->key, key->data, CS_SUBMIT_KEY_BYTES) == 0) {
             waiter->next = at->waiters;
             at->waiters = waiter;
             return;
         }
+        bytes += bundle_bytes(&at->sent);
+    }
+    if (bytes > SUBMISSION_BYTES) {
+        free(waiter);
+        cs_fail(&error, CS_EBUSY, "too many jobs are being submitted; submit again");
+        cs_server_refuse(server, address, &error);
+        return;
     }
     if (!have_files(server, address, request)) {
         free(waiter);

@@ -7,9 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Rows and removals in one event. The largest genome and row of metrics keep it far below the frame
- * limit. */
-#define EVENT_ROWS 2000
+#define EVENT_ROWS  2000u /* rows and removals in one event; fewer of very large genomes */
+#define WATCHES_MAX 4096u /* of all clients; every commit looks at each */
 
 #define CREDIT_DEFAULT      4u
 #define CREDIT_MAX          64u
@@ -47,12 +46,8 @@ static void drop(cs_server *server, cs_watch *watch)
         i++;
     }
     watches->all[i] = watches->all[--watches->count];
-    cs_job *job = watch->job;
-    job->watchers--;
-    if (job->watchers == 0 && !job->run && !job->changing) {
-        cs_front_free(job->front);
-        job->front = NULL;
-    }
+    watch->job->watchers--;
+    cs_jobs_forget_front(watch->job);
     free(watch);
 }
 
@@ -69,6 +64,11 @@ void cs_watch_begin(cs_server *server, const cs_address *address, const Codesign
     cs_watch *old = find(server, address, address->request);
     if (old) {
         drop(server, old);
+    }
+    if (watches->count == WATCHES_MAX) {
+        cs_fail(&error, CS_EBUSY, "%u watches are open already, which is the most", WATCHES_MAX);
+        cs_server_refuse(server, address, &error);
+        return;
     }
     if (watches->count == watches->capacity) {
         size_t capacity = watches->capacity ? watches->capacity * 2 : 16;
@@ -149,6 +149,17 @@ void cs_watch_replace(cs_server *server, cs_job *job)
     }
 }
 
+void cs_watch_fail(cs_server *server, cs_job *job, const cs_error *error)
+{
+    for (size_t i = server->watches.count; i-- > 0;) { /* drop moves the last one down */
+        cs_watch *watch = server->watches.all[i];
+        if (watch->job == job) {
+            cs_server_refuse(server, &watch->address, error);
+            drop(server, watch);
+        }
+    }
+}
+
 /* The next part of the front from the watch's place, finding the place first where it has none. */
 static cs_front_delta next_delta(cs_watch *watch, const cs_front *front, cs_front_cursor *cursor)
 {
@@ -161,11 +172,13 @@ static cs_front_delta next_delta(cs_watch *watch, const cs_front *front, cs_fron
         }
         watch->placed = true;
     }
+    uint32_t limit =
+        cs_convert_rows_fit(watch->job->row.genome_bytes, watch->job->row.metric_count, EVENT_ROWS);
     *cursor = watch->cursor;
-    if (!cs_front_next(front, cursor, EVENT_ROWS, &delta)) {
+    if (!cs_front_next(front, cursor, limit, &delta)) {
         *cursor = cs_front_start(front);
         watch->reset = true;
-        (void)cs_front_next(front, cursor, EVENT_ROWS, &delta);
+        (void)cs_front_next(front, cursor, limit, &delta);
     }
     return delta;
 }

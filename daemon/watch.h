@@ -47,6 +47,9 @@ void cs_watch_touch(struct cs_server *server, cs_job *job);
 /* The job's front has been dropped from memory or replaced: cursors are looked up again. */
 void cs_watch_replace(struct cs_server *server, cs_job *job);
 
+/* The job's front cannot be had: its watches end with this error. */
+void cs_watch_fail(struct cs_server *server, cs_job *job, const cs_error *error);
+
 /* Send what is due, end leases. Returns milliseconds until it wants to be called again, at most
  * 1000. */
 uint64_t cs_watch_pump(struct cs_server *server);

@@ -1,8 +1,6 @@
 /* A job as a value: see bundle.h. */
 #include "search/bundle.h"
 
-#include "base/buffer.h"
-
 #include <stdlib.h>
 #include <string.h>
 
@@ -122,20 +120,26 @@ cs_conf *cs_bundle_parse(const cs_bundle *bundle, cs_error *err)
                          (const char *const *)bundle->sets, bundle->set_count, err);
 }
 
+/* A chain of hashes needs no memory, so that a hash cannot fail. */
+static void chain(cs_hash *hash, const void *part, size_t size)
+{
+    cs_hash both[2] = {*hash, cs_hash_of(part, size)};
+    *hash = cs_hash_of(both, sizeof both);
+}
+
 cs_hash cs_bundle_hash(const cs_bundle *bundle)
 {
-    cs_buffer all = {0};
-    cs_buffer_put_block(&all, bundle->text_name, strlen(bundle->text_name));
-    cs_buffer_put_block(&all, bundle->text, bundle->text_size);
-    cs_buffer_put_u32(&all, (uint32_t)bundle->set_count);
+    uint8_t set_count = (uint8_t)bundle->set_count;
+    cs_hash hash = {0};
+    chain(&hash, bundle->text_name, strlen(bundle->text_name));
+    chain(&hash, bundle->text, bundle->text_size);
+    chain(&hash, &set_count, sizeof set_count);
     for (size_t i = 0; i < bundle->set_count; i++) {
-        cs_buffer_put_block(&all, bundle->sets[i], strlen(bundle->sets[i]));
+        chain(&hash, bundle->sets[i], strlen(bundle->sets[i]));
     }
     for (size_t i = 0; i < bundle->file_count; i++) {
-        cs_buffer_put_block(&all, bundle->files[i].name, strlen(bundle->files[i].name));
-        cs_buffer_put(&all, bundle->files[i].hash.bytes, CS_HASH_BYTES);
+        chain(&hash, bundle->files[i].name, strlen(bundle->files[i].name));
+        chain(&hash, bundle->files[i].hash.bytes, CS_HASH_BYTES);
     }
-    cs_hash hash = cs_hash_of(all.data, all.size);
-    cs_buffer_release(&all);
     return hash;
 }

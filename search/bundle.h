@@ -61,7 +61,8 @@ const cs_bundle_file *cs_bundle_find(const cs_bundle *bundle, const char *name);
 /* The job text, parsed with its overrides. NULL on failure. */
 cs_conf *cs_bundle_parse(const cs_bundle *bundle, cs_error *err);
 
-/* Hash over text name, text, overrides and the files' names and hashes. */
+/* Hash over text name, text, overrides and the files' names and hashes, in their order, of a bundle
+ * that has a text. */
 cs_hash cs_bundle_hash(const cs_bundle *bundle);
 
 #endif

@@ -31,8 +31,3 @@ cs_metric_id cs_metric_find(const char *key)
     }
     return (cs_metric_id)id;
 }
-
-const char *cs_metric_keys(void)
-{
-    return "proxy_top1, latency_ms, energy_mj, area_mm2, area_ratio, macs_m, params_m, utilization";
-}

@@ -44,7 +44,4 @@ extern const cs_metric cs_metrics[CS_METRIC_COUNT];
 /* The id of a key, or CS_METRIC_COUNT. */
 cs_metric_id cs_metric_find(const char *key);
 
-/* All keys, comma separated, for error texts. */
-const char *cs_metric_keys(void);
-
 #endif

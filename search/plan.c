@@ -6,6 +6,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The least distance of reference and ideal: far below any metric's resolution, and large enough
+ * that scores of metrics are finite. */
+#define MIN_WIDTH 1e-9
+
+/* For error texts: one more name of a list of names, which is cut where it does not fit. */
+static void append_name(char *names, size_t size, const char *name)
+{
+    size_t used = strlen(names);
+    snprintf(names + used, size - used, "%s%s", used ? ", " : "", name);
+}
+
 /* ---- files of the bundle ---- */
 
 /* Parse the file that `key` of the job names. The root is returned and the caller frees *conf. */
@@ -74,8 +85,12 @@ static cs_status read_spaces(cs_plan *plan, const cs_bundle *bundle, cs_conf_nod
         cs_space_free(network);
         return status;
     }
-    plan->space = cs_space_join(network, accelerator, err);
-    return plan->space ? CS_OK : CS_ENOMEM;
+    cs_error reason;
+    plan->space = cs_space_join(network, accelerator, &reason);
+    if (!plan->space && reason.status == CS_EINVAL) {
+        return cs_conf_fail(cs_conf_member(job, "accelerator_space"), err, "%s", reason.text);
+    }
+    return plan->space ? CS_OK : cs_fail_memory(err);
 }
 
 static cs_status read_costs(cs_plan *plan, const cs_bundle *bundle, cs_conf_node job, cs_error *err)
@@ -115,8 +130,12 @@ static cs_status read_costs(cs_plan *plan, const cs_bundle *bundle, cs_conf_node
     }
     plan->simulator = cs_simulator_find(simulator);
     if (!plan->simulator) {
+        char names[128] = "";
+        for (size_t i = 0; cs_simulator_at(i); i++) {
+            append_name(names, sizeof names, cs_simulator_at(i)->name);
+        }
         return cs_conf_fail(cs_conf_member(job, "simulator"), err,
-                            "there is no simulator '%s'; there is: analytic", simulator);
+                            "there is no simulator '%s'; there are: %s", simulator, names);
     }
     return CS_OK;
 }
@@ -171,8 +190,11 @@ static cs_status read_metric(const cs_plan *plan, cs_conf_node entry, cs_metric_
     cs_conf_node place = cs_conf_member(entry, "metric");
     *id = cs_metric_find(key);
     if (*id == CS_METRIC_COUNT) {
-        return cs_conf_fail(place, err, "there is no metric '%s'; there are: %s", key,
-                            cs_metric_keys());
+        char keys[256] = "";
+        for (int i = 0; i < CS_METRIC_COUNT; i++) {
+            append_name(keys, sizeof keys, cs_metrics[i].key);
+        }
+        return cs_conf_fail(place, err, "there is no metric '%s'; there are: %s", key, keys);
     }
     if (cs_metrics[*id].quantity == CS_QUANTITY_ACCURACY && !plan->predictor) {
         return cs_conf_fail(place, err,
@@ -204,18 +226,21 @@ static cs_status read_objectives(cs_plan *plan, cs_conf_node job, cs_error *err)
             return status;
         }
         const cs_metric *metric = &cs_metrics[objective.metric];
-        if (metric->maximize ? objective.ideal <= objective.reference
-                             : objective.ideal >= objective.reference) {
-            return cs_conf_fail(
-                entry, err, "%s is %s, so ideal must be %s than reference (%g, %g given)",
-                metric->key, metric->maximize ? "maximised" : "minimised",
-                metric->maximize ? "larger" : "smaller", objective.ideal, objective.reference);
+        double width = metric->maximize ? objective.ideal - objective.reference
+                                        : objective.reference - objective.ideal;
+        if (width < MIN_WIDTH) {
+            return cs_conf_fail(cs_conf_member(entry, "ideal"), err,
+                                "%s is %s, so ideal must be %s than reference (%g, %g given)",
+                                metric->key, metric->maximize ? "maximised" : "minimised",
+                                metric->maximize ? "larger" : "smaller", objective.ideal,
+                                objective.reference);
         }
         for (uint32_t k = 0; k < plan->objective_count; k++) {
             const cs_metric *other = &cs_metrics[plan->objectives[k].metric];
             if (other->quantity == metric->quantity) {
-                return cs_conf_fail(entry, err, "%s and %s are two names for one objective",
-                                    other->key, metric->key);
+                return cs_conf_fail(cs_conf_member(entry, "metric"), err,
+                                    "%s and %s are two names for one objective", other->key,
+                                    metric->key);
             }
         }
         objective.slot = slot_of(plan, objective.metric);
@@ -248,12 +273,14 @@ static cs_status read_limits(cs_plan *plan, cs_conf_node job, cs_error *err)
             return cs_conf_fail(entry, err, "needs a min or a max");
         }
         if (limit.min > limit.max) {
-            return cs_conf_fail(entry, err, "min %g is above max %g: nothing can meet it",
-                                limit.min, limit.max);
+            return cs_conf_fail(cs_conf_member(entry, "max"), err,
+                                "min %g is above max %g: nothing can meet it", limit.min,
+                                limit.max);
         }
         for (uint32_t k = 0; k < plan->limit_count; k++) {
             if (plan->limits[k].metric == limit.metric) {
-                return cs_conf_fail(entry, err, "a second limit on %s; put min and max into one",
+                return cs_conf_fail(cs_conf_member(entry, "metric"), err,
+                                    "a second limit on %s; put min and max into one",
                                     cs_metrics[limit.metric].key);
             }
         }
@@ -296,9 +323,7 @@ static cs_status read_search(cs_plan *plan, cs_conf_node job, cs_error *err)
     if (!plan->engine) {
         char names[128] = "";
         for (size_t i = 0; cs_engine_classes[i]; i++) {
-            size_t used = strlen(names);
-            snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "",
-                     cs_engine_classes[i]->name);
+            append_name(names, sizeof names, cs_engine_classes[i]->name);
         }
         return cs_conf_fail(cs_conf_member(job, "engine"), err,
                             "there is no engine '%s'; there are: %s", engine, names);
@@ -338,21 +363,10 @@ static cs_status check_engine(const cs_plan *plan, cs_error *err)
 cs_plan *cs_plan_new(const cs_bundle *bundle, cs_error *err)
 {
     static const char *const keys[] = {
-        "name",
-        "seed",
-        "network_space",
-        "accelerator_space",
-        "baseline",
-        "technology",
-        "accuracy",
-        "simulator",
-        "objectives",
-        "limits",
-        "engine",
-        "batch",
-        "evaluations",
-        "keep",
-        NULL,
+        "name",       "seed",        "network_space", "accelerator_space",
+        "baseline",   "technology",  "accuracy",      "simulator",
+        "objectives", "limits",      "engine",        "engine_options",
+        "batch",      "evaluations", "keep",          NULL,
     };
     cs_plan *plan = calloc(1, sizeof *plan);
     if (!plan) {

@@ -12,7 +12,9 @@
 #include "search/space.h"
 #include "sim/simulator.h"
 
-#define CS_PLAN_MAX_OBJECTIVES 3 /* up to which the hypervolume is kept exact as the front grows */
+/* Up to so many the hypervolume is kept exact as the front grows. */
+#define CS_PLAN_MAX_OBJECTIVES 3
+
 #define CS_PLAN_MAX_LIMITS 8
 #define CS_PLAN_MAX_BATCH  4096
 #define CS_PLAN_NAME_BYTES 128

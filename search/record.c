@@ -42,10 +42,55 @@ cs_key cs_record_key(const cs_record *record, uint32_t i)
     return key;
 }
 
+/* The checksum behind the record is that of the bytes before it. */
+static bool is_sealed(const uint8_t *blob, size_t size)
+{
+    if (size < KEY_BYTES) {
+        return false;
+    }
+    cs_key key = cs_key_of(blob, size - KEY_BYTES);
+    return memcmp(&key, blob + size - KEY_BYTES, KEY_BYTES) == 0;
+}
+
+/* Entrants and removed members are in rising order, each within its bounds. */
+static bool lists_are_sound(const cs_record *record)
+{
+    for (uint32_t i = 0; i < record->entrant_count; i++) {
+        uint32_t entrant = cs_record_entrant(record, i);
+        if (entrant >= record->count || (i > 0 && entrant <= cs_record_entrant(record, i - 1))) {
+            return false;
+        }
+    }
+    for (uint32_t i = 0; i < record->removed_count; i++) {
+        uint64_t removed = cs_record_removed(record, i);
+        if (removed >= record->progress.evaluations ||
+            (i > 0 && removed <= cs_record_removed(record, i - 1))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Every outcome is one, and together they are as many as there were evaluations. */
+static bool outcomes_are_sound(const cs_record *record)
+{
+    uint64_t sum = 0;
+    for (int i = 0; i < CS_OUTCOME_COUNT; i++) {
+        sum += record->progress.outcomes[i];
+    }
+    for (uint32_t i = 0; i < record->rows.count; i++) {
+        if (record->rows.outcomes[i] >= CS_OUTCOME_COUNT) {
+            return false;
+        }
+    }
+    return sum == record->progress.evaluations;
+}
+
 cs_status cs_record_read(const void *blob, size_t size, uint32_t genome_bytes,
                          uint32_t metric_count, cs_record *record, cs_error *err)
 {
-    cs_reader in = cs_reader_of(blob, size);
+    bool valid = is_sealed(blob, size);
+    cs_reader in = cs_reader_of(blob, valid ? size - KEY_BYTES : 0);
     cs_record got = {0};
     uint8_t format = cs_reader_get_u8(&in);
     got.keep_all = cs_reader_get_u8(&in) != 0;
@@ -58,8 +103,8 @@ cs_status cs_record_read(const void *blob, size_t size, uint32_t genome_bytes,
     got.progress.hypervolume = cs_reader_get_f64(&in);
     got.progress.front_size = cs_reader_get_u64(&in);
     uint32_t outcomes = cs_reader_get_u32(&in);
-    bool valid = !in.failed && format == RECORD_FORMAT && outcomes <= CS_OUTCOME_COUNT &&
-                 got.rows.genome_bytes == genome_bytes && got.rows.metric_count == metric_count;
+    valid = valid && format == RECORD_FORMAT && outcomes <= CS_OUTCOME_COUNT &&
+            got.rows.genome_bytes == genome_bytes && got.rows.metric_count == metric_count;
     for (uint32_t i = 0; valid && i < outcomes; i++) {
         got.progress.outcomes[i] = cs_reader_get_u64(&in);
     }
@@ -74,12 +119,9 @@ cs_status cs_record_read(const void *blob, size_t size, uint32_t genome_bytes,
     got.rows.genomes = cs_reader_get(&in, (size_t)got.rows.count * genome_bytes);
     got.rows.outcomes = cs_reader_get(&in, got.rows.count);
     got.rows.metrics = cs_reader_get(&in, (size_t)got.rows.count * metric_count * sizeof(double));
-    valid = valid && cs_reader_done(&in) && got.count <= CS_PLAN_MAX_BATCH &&
-            got.first_index + got.count == got.progress.evaluations;
-    for (uint32_t i = 0; valid && i < got.entrant_count; i++) {
-        valid = cs_record_entrant(&got, i) < got.count &&
-                (i == 0 || cs_record_entrant(&got, i) > cs_record_entrant(&got, i - 1));
-    }
+    valid = valid && cs_reader_done(&in) && got.count >= 1 && got.count <= CS_PLAN_MAX_BATCH &&
+            got.first_index + got.count == got.progress.evaluations && lists_are_sound(&got) &&
+            outcomes_are_sound(&got);
     if (!valid) {
         return cs_fail(err, CS_ECORRUPT, "the record of a generation is damaged (%zu bytes)", size);
     }
@@ -87,29 +129,10 @@ cs_status cs_record_read(const void *blob, size_t size, uint32_t genome_bytes,
     return CS_OK;
 }
 
-void cs_record_write(const cs_record_source *source, cs_buffer *buffer)
+static void put_rows(const cs_record_source *source, cs_buffer *buffer)
 {
     size_t genome_bytes = source->genome_bytes;
     size_t row_bytes = source->metric_count * sizeof(double);
-    const cs_progress *progress = source->progress;
-    cs_buffer_put_u8(buffer, RECORD_FORMAT);
-    cs_buffer_put_u8(buffer, source->keep_all);
-    cs_buffer_put_u32(buffer, source->genome_bytes);
-    cs_buffer_put_u32(buffer, source->metric_count);
-    cs_buffer_put_u64(buffer, source->first_index);
-    cs_buffer_put_u32(buffer, source->count);
-    cs_buffer_put_u64(buffer, progress->generation);
-    cs_buffer_put_u64(buffer, progress->evaluations);
-    cs_buffer_put_f64(buffer, progress->hypervolume);
-    cs_buffer_put_u64(buffer, progress->front_size);
-    cs_buffer_put_u32(buffer, CS_OUTCOME_COUNT);
-    for (int i = 0; i < CS_OUTCOME_COUNT; i++) {
-        cs_buffer_put_u64(buffer, progress->outcomes[i]);
-    }
-    cs_buffer_put_u32(buffer, source->entrant_count);
-    cs_buffer_put(buffer, source->entrants, source->entrant_count * sizeof *source->entrants);
-    cs_buffer_put_u32(buffer, source->removed_count);
-    cs_buffer_put(buffer, source->removed, source->removed_count * sizeof *source->removed);
     if (source->keep_all) {
         cs_buffer_put(buffer, source->genomes, source->count * genome_bytes);
         cs_buffer_put(buffer, source->outcomes, source->count);
@@ -129,5 +152,34 @@ void cs_record_write(const cs_record_source *source, cs_buffer *buffer)
     for (uint32_t i = 0; i < source->entrant_count; i++) {
         cs_buffer_put(buffer, source->metrics + (size_t)source->entrants[i] * source->metric_count,
                       row_bytes);
+    }
+}
+
+void cs_record_write(const cs_record_source *source, cs_buffer *buffer)
+{
+    size_t start = buffer->size;
+    const cs_progress *progress = source->progress;
+    cs_buffer_put_u8(buffer, RECORD_FORMAT);
+    cs_buffer_put_u8(buffer, source->keep_all);
+    cs_buffer_put_u32(buffer, source->genome_bytes);
+    cs_buffer_put_u32(buffer, source->metric_count);
+    cs_buffer_put_u64(buffer, source->first_index);
+    cs_buffer_put_u32(buffer, source->count);
+    cs_buffer_put_u64(buffer, progress->generation);
+    cs_buffer_put_u64(buffer, progress->evaluations);
+    cs_buffer_put_f64(buffer, progress->hypervolume);
+    cs_buffer_put_u64(buffer, progress->front_size);
+    cs_buffer_put_u32(buffer, CS_OUTCOME_COUNT);
+    for (int i = 0; i < CS_OUTCOME_COUNT; i++) {
+        cs_buffer_put_u64(buffer, progress->outcomes[i]);
+    }
+    cs_buffer_put_u32(buffer, source->entrant_count);
+    cs_buffer_put(buffer, source->entrants, source->entrant_count * sizeof *source->entrants);
+    cs_buffer_put_u32(buffer, source->removed_count);
+    cs_buffer_put(buffer, source->removed, source->removed_count * sizeof *source->removed);
+    put_rows(source, buffer);
+    if (!buffer->failed) {
+        cs_key key = cs_key_of(buffer->data + start, buffer->size - start);
+        cs_buffer_put(buffer, &key, KEY_BYTES);
     }
 }

@@ -2,8 +2,9 @@
  *
  * It holds its candidates as columns (all of them, or with keep = "front" a 16-byte key of each and
  * full rows of those that entered the front), which of them entered, which members left (an entrant
- * may be thrown out by a later one of its own generation), and the running totals. A study is rebuilt by replaying its records in order; lists of candidates and
- * fronts are read from them. docs/storage.md has the layout. */
+ * may be thrown out by a later one of its own generation), and the running totals, and ends with a
+ * checksum (XXH3-128). A study is rebuilt by replaying its records in order; lists of candidates
+ * and fronts are read from them. docs/storage.md has the layout. */
 #ifndef CS_SEARCH_RECORD_H
 #define CS_SEARCH_RECORD_H
 
@@ -46,7 +47,8 @@ typedef struct cs_record {
     const uint8_t *removed; /* u64 each: index of a member that left the front, rising */
 } cs_record;
 
-/* Read a blob. CS_ECORRUPT on anything that is not a record of this plan's shape. */
+/* Read a blob. CS_ECORRUPT on anything that is not a record of this plan's shape, or is not as it
+ * was written. */
 CS_MUST_CHECK cs_status cs_record_read(const void *blob, size_t size, uint32_t genome_bytes,
                                        uint32_t metric_count, cs_record *record, cs_error *err);
 
@@ -75,7 +77,7 @@ typedef struct cs_record_source {
     uint32_t removed_count;
 } cs_record_source;
 
-/* Append a record to a buffer (whose `failed` tells of want of memory). */
+/* Append a record to a buffer (whose `failed` tells of want of memory); count >= 1. */
 void cs_record_write(const cs_record_source *source, cs_buffer *buffer);
 
 #endif

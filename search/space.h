@@ -39,7 +39,9 @@ cs_space *cs_space_read_network(cs_conf_node file, bool *recalled, cs_error *err
 /* An accelerator space, from a file of kind "accelerator-space". */
 cs_space *cs_space_read_accelerator(cs_conf_node file, bool *recalled, cs_error *err);
 
-/* The product; takes ownership of both parts, also on failure. */
+/* The product; takes ownership of both parts, also on failure. A part that is NULL, because reading
+ * it failed, is passed on as NULL, and `err` is left as that failure filled it. Pointers that
+ * cs_space_gene gave for the parts are no longer valid. */
 cs_space *cs_space_join(cs_space *network, cs_space *accelerator, cs_error *err);
 
 void cs_space_free(cs_space *space);

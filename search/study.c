@@ -5,6 +5,7 @@
 #include "search/front/seen.h"
 
 #include <assert.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -161,6 +162,7 @@ cs_status cs_study_tell(cs_study *study, cs_buffer *record, cs_error *err)
     for (uint32_t i = 0; i < count; i++) {
         const double *metrics = study->metrics + (size_t)i * plan->metric_count;
         study->scores[i] = cs_score_of(plan, study->outcomes[i], metrics);
+        assert(study->outcomes[i] < CS_OUTCOME_COUNT);
         progress->outcomes[study->outcomes[i]]++;
         if (study->outcomes[i] == CS_OUTCOME_FEASIBLE) {
             cs_status status = offer(study, &study->scores[i], i, first_index, err);
@@ -228,6 +230,15 @@ void cs_study_save(const cs_study *study, cs_buffer *buffer)
     study->engine->class->save(study->engine, buffer);
 }
 
+static bool is_finite(const cs_plan *plan, const cs_score *score)
+{
+    bool finite = true;
+    for (uint32_t i = 0; i < plan->objective_count; i++) {
+        finite = finite && isfinite(score->objectives[i]);
+    }
+    return finite;
+}
+
 cs_status cs_study_replay(cs_study *study, const void *record, size_t size, cs_error *err)
 {
     const cs_plan *plan = study->plan;
@@ -238,6 +249,7 @@ cs_status cs_study_replay(cs_study *study, const void *record, size_t size, cs_e
         return status;
     }
     if (got.first_index != study->progress.evaluations ||
+        got.progress.evaluations > plan->evaluations ||
         got.progress.generation != study->progress.generation + 1) {
         return cs_fail(err, CS_ECORRUPT, "generation %llu does not follow generation %llu",
                        (unsigned long long)got.progress.generation,
@@ -258,7 +270,7 @@ cs_status cs_study_replay(cs_study *study, const void *record, size_t size, cs_e
         cs_rows_metrics(&got.rows, row, metrics);
         cs_score score = cs_score_of(plan, got.rows.outcomes[row], metrics);
         bool entered = false;
-        if (score.violation == 0) {
+        if (got.rows.outcomes[row] == CS_OUTCOME_FEASIBLE && is_finite(plan, &score)) {
             status = cs_archive_offer(study->archive, score.objectives,
                                       got.first_index + cs_record_entrant(&got, i), &entered, err);
         }
@@ -271,7 +283,8 @@ cs_status cs_study_replay(cs_study *study, const void *record, size_t size, cs_e
         }
     }
     study->progress = got.progress;
-    if (cs_archive_count(study->archive) != got.progress.front_size) {
+    if (cs_archive_count(study->archive) != got.progress.front_size ||
+        cs_archive_hypervolume(study->archive) != got.progress.hypervolume) {
         return cs_fail(err, CS_ECORRUPT, "the front after generation %llu is not the recorded one",
                        (unsigned long long)got.progress.generation);
     }

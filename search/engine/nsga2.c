@@ -257,6 +257,7 @@ static cs_status nsga2_load(cs_engine *engine, cs_reader *reader, cs_error *err)
         sound = self->scores[i].violation >= 0;
         for (uint32_t j = 0; j < self->problem->objective_count; j++) {
             self->scores[i].objectives[j] = cs_reader_get_f64(&state);
+            sound = sound && isfinite(self->scores[i].objectives[j]);
         }
     }
     if (!sound || !cs_reader_done(&state)) {

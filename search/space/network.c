@@ -42,6 +42,7 @@ typedef cs_status append_block(cs_network *network, const double *values, cs_lay
 typedef struct block_kind {
     const char *name;
     append_block *append;
+    uint32_t most_layers; /* of one repetition */
     field_spec fields[MAX_FIELDS + 1];
 } block_kind;
 
@@ -219,6 +220,8 @@ static cs_status append_dense(cs_network *network, const double *values, cs_laye
                             (cs_activation)values[DENSE_ACTIVATION], at, err);
 }
 
+static const char repeat_name[] = "repeat";
+
 #define REQUIRED_WHOLE(low, high) .type = FIELD_WHOLE, .required = true, .min = low, .max = high
 #define STRIDE                                                                                     \
     {                                                                                              \
@@ -227,7 +230,7 @@ static cs_status append_dense(cs_network *network, const double *values, cs_laye
     }
 #define REPEAT                                                                                     \
     {                                                                                              \
-        .name = "repeat", .type = FIELD_WHOLE, .min = 1, .max = MAX_REPEAT, .fallback = 1          \
+        .name = repeat_name, .type = FIELD_WHOLE, .min = 1, .max = MAX_REPEAT, .fallback = 1       \
     }
 #define SWITCH(key, value)                                                                         \
     {                                                                                              \
@@ -242,6 +245,7 @@ static const block_kind block_kinds[] = {
     {
         .name = "conv",
         .append = append_conv,
+        .most_layers = 1,
         .fields =
             {
                 [CONV_CHANNELS] = {.name = "channels", REQUIRED_WHOLE(1, MAX_CHANNELS)},
@@ -256,6 +260,7 @@ static const block_kind block_kinds[] = {
     {
         .name = "inverted-bottleneck",
         .append = append_inverted,
+        .most_layers = 8, /* three convolutions, four of squeeze-excite, and the addition */
         .fields =
             {
                 [INVERTED_EXPANSION] = {.name = "expansion",
@@ -280,10 +285,12 @@ static const block_kind block_kinds[] = {
     {
         .name = "pool-global",
         .append = append_pool_global,
+        .most_layers = 1,
     },
     {
         .name = "dense",
         .append = append_dense,
+        .most_layers = 1,
         .fields =
             {
                 [DENSE_CHANNELS] = {.name = "channels", REQUIRED_WHOLE(1, MAX_CHANNELS)},
@@ -496,8 +503,34 @@ static cs_status read_block(cs_conf_node group, const cs_space *space, bool *use
     return status ? status : cs_space_read_provenance(group, recalled, err);
 }
 
-/* Layers are monotone in every field (only padding that keeps the size is used), so if they fit at
- * the two extreme corners, they fit everywhere. */
+/* Whether an input is added depends on the channels being equal, which they may be between the
+ * corners only, so layers are counted at their most. */
+static cs_status check_layer_count(const cs_network_template *template, const cs_space *space,
+                                   cs_conf_node body, cs_error *err)
+{
+    template_point point = {.genes = space->genes, .corner = CORNER_LARGEST};
+    uint64_t count = 1;
+    for (uint32_t b = 0; b < template->block_count; b++) {
+        const template_block *block = &template->blocks[b];
+        const field_spec *specs = block->kind->fields;
+        double repeats = 1;
+        for (size_t f = 0; specs[f].name; f++) {
+            if (strcmp(specs[f].name, repeat_name) == 0) {
+                repeats = field_value(&block->fields[f], &specs[f], &point);
+            }
+        }
+        count += (uint64_t)repeats * block->kind->most_layers;
+        if (count > CS_NETWORK_MAX_LAYERS) {
+            return cs_conf_fail(cs_conf_element(body, b), err,
+                                "can have more than %u layers with the blocks before it",
+                                CS_NETWORK_MAX_LAYERS);
+        }
+    }
+    return CS_OK;
+}
+
+/* The size of layers is monotone in every field (only padding that keeps the size is used), so if
+ * they fit at the two extreme corners, they fit everywhere. */
 static cs_status check_corner(const cs_network_template *template, const cs_space *space,
                               template_corner corner, cs_conf_node input, cs_conf_node body,
                               cs_error *err)
@@ -556,6 +589,9 @@ static cs_status read_template(cs_conf_node file, const cs_space *space,
             status = cs_conf_fail(cs_conf_element(parameters, g), err,
                                   "no field uses the parameter \"%s\"", space->genes[g].name);
         }
+    }
+    if (!status) {
+        status = check_layer_count(template, space, body, err);
     }
     if (!status) {
         status = check_corner(template, space, CORNER_LARGEST, input, body, err);

@@ -1,0 +1,17 @@
+/* A small job on the project's own spaces, to test with what runs and stores jobs. */
+#ifndef CS_TESTS_DAEMON_REAL_JOB_H
+#define CS_TESTS_DAEMON_REAL_JOB_H
+
+#include "daemon/store.h"
+#include "search/plan.h"
+
+/* The bundle of that job with overrides KEY=VALUE (ends with NULL), into an empty one. */
+void real_job_bundle(cs_bundle *bundle, const char *const *sets);
+
+/* Its plan. */
+cs_plan *real_job_plan(const cs_bundle *bundle);
+
+/* Add it to a store; returns its number. */
+uint64_t real_job_add(cs_store *store, const cs_bundle *bundle);
+
+#endif
