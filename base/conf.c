@@ -155,13 +155,16 @@ static cs_status apply_override(cs_conf *conf, const char *override, cs_error *e
     /* Let libconfig itself say what kind of scalar VALUE is; what it refuses is a string. */
     config_t scratch;
     config_init(&scratch);
-    size_t text_size = strlen(value) + 8;
+    size_t text_size = strlen(value) + 9;
     char *text = malloc(text_size);
     if (!text) {
         config_destroy(&scratch);
         return cs_fail_memory(err);
     }
-    snprintf(text, text_size, "v = %s;", value);
+    /* Nobody writes the L of a long number on a command line. */
+    size_t digits = strspn(value + (*value == '-'), "0123456789");
+    bool is_long = digits > 9 && value[(*value == '-') + digits] == '\0';
+    snprintf(text, text_size, "v = %s%s;", value, is_long ? "L" : "");
     /* A newline could start an @include; the others end or extend what is not in quotes. */
     bool plain = !strpbrk(value, *value == '"' ? "\n" : "\n;{}()[]@=#/") &&
                  check_text(text, "--set", NULL) == CS_OK &&
@@ -463,7 +466,8 @@ cs_status cs_conf_only(cs_conf_node group, const char *const *keys, cs_error *er
                 size_t used = strlen(known);
                 snprintf(known + used, sizeof known - used, "%s%s", k ? ", " : "", keys[k]);
             }
-            return cs_conf_fail(member, err, "unknown key; known here: %s", known);
+            return cs_conf_fail(member, err, "unknown key; known here: %s",
+                                *known ? known : "none");
         }
     }
     return CS_OK;

@@ -348,6 +348,7 @@ cs_exit cs_client_watch(cs_client *client, uint64_t job)
         code = watch_with(client, reply->job_detail, signal_fd);
         close(signal_fd);
     }
+    fflush(stdout); /* a second Ctrl-C may be waiting */
     sigprocmask(SIG_SETMASK, &before, NULL);
     cs_wire_free(&reply->base);
     return code;

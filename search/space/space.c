@@ -11,7 +11,7 @@
 #include <string.h>
 
 #define MAX_CHOICES    256  /* a choice is one byte of the genome */
-#define MAX_PARAMETERS 4096 /* far beyond any space; bounds what a hostile file can ask for */
+#define MAX_PARAMETERS 1024 /* far beyond any space; bounds what a hostile file can ask for */
 
 /* ---- size ---- */
 

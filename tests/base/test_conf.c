@@ -208,9 +208,9 @@ static const char base_text[] = "a = 1;\nname = \"x\";\ngroup = { b = 2.5; };\n"
 START_TEST(test_overrides_replace_and_add)
 {
     static const char *const overrides[] = {
-        "a=7",       "name=two words",   "group.b=3",    "list.1.c=9",         "array.0=5",
-        "new=true",  "fresh.x.y=4",      "path=/a/b.cs", "quoted=\"a;b # c\"", "half=0.5",
-        "signed=-3", "long=5000000000L",
+        "a=7",       "name=two words",   "group.b=3",          "list.1.c=9",         "array.0=5",
+        "new=true",  "fresh.x.y=4",      "path=/a/b.cs",       "quoted=\"a;b # c\"", "half=0.5",
+        "signed=-3", "long=5000000000L", "longer=-5000000000",
     };
     cs_error err;
     cs_conf *conf = parse_with(base_text, overrides, sizeof overrides / sizeof *overrides, &err);
@@ -238,6 +238,8 @@ START_TEST(test_overrides_replace_and_add)
     cs_conf_node x = cs_conf_member(cs_conf_member(root, "fresh"), "x");
     ck_assert_int_eq(cs_conf_int(x, "y", 0, 10, &whole, &err), CS_OK);
     ck_assert_int_eq(whole, 4);
+    ck_assert_int_eq(cs_conf_int(root, "longer", INT64_MIN, 0, &whole, &err), CS_OK);
+    ck_assert_int_eq(whole, -5000000000);
     ck_assert_int_eq(cs_conf_string(root, "path", &text, &err), CS_OK);
     ck_assert_str_eq(text, "/a/b.cs");
     ck_assert_int_eq(cs_conf_string(root, "quoted", &text, &err), CS_OK);

@@ -164,6 +164,20 @@ START_TEST(hash_names_all_of_it)
 }
 END_TEST
 
+/* Two overrides that are made of a file's name and hash are not that file. */
+START_TEST(hash_tells_overrides_from_files)
+{
+    cs_hash content = cs_hash_of("x", 1);
+    char forged[CS_HASH_BYTES + 1] = "";
+    memcpy(forged, content.bytes, CS_HASH_BYTES);
+    ck_assert_uint_eq(strlen(forged), CS_HASH_BYTES);
+    struct variant file = {"job", "a = 1;", {NULL}, {{"f", "x"}}};
+    struct variant sets = {"job", "a = 1;", {"f", forged}, {{NULL, NULL}}};
+    cs_hash a = hash_of_variant(&file), b = hash_of_variant(&sets);
+    ck_assert_mem_ne(a.bytes, b.bytes, CS_HASH_BYTES);
+}
+END_TEST
+
 /* Every key that names a file is one of the job text's, and its folder is one of configs/. */
 START_TEST(roles_are_the_keys_of_the_shipped_job)
 {
@@ -198,6 +212,7 @@ int main(void)
     tcase_add_test(tcase, parses_with_its_overrides);
     tcase_add_test(tcase, keeps_its_limits);
     tcase_add_test(tcase, hash_names_all_of_it);
+    tcase_add_test(tcase, hash_tells_overrides_from_files);
     tcase_add_test(tcase, roles_are_the_keys_of_the_shipped_job);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);

@@ -1,8 +1,13 @@
 /* The plan: what a job resolves to, and the sentence with which each mistake is refused. */
 #include "job.h"
 
+#include "base/file.h"
+#include "search/evaluate.h"
+
 #include <check.h>
 #include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -72,16 +77,12 @@ END_TEST
 
 START_TEST(what_may_be_absent_has_a_default)
 {
+    static const char limits[] = "limits = (\n    { metric = \"area_mm2\"; max = 2.6; }\n);\n";
     cs_bundle bundle = job_tiny();
-    static const char *const optional[] = {"seed = 1;\n",
-                                           "accuracy = \"weights\";\n",
-                                           "simulator = \"analytic\";\n",
-                                           "limits = (\n    { metric = \"area_mm2\"; max = 2.6; }\n"
-                                           ");\n",
-                                           "engine = \"nsga2\";\n",
-                                           "engine_options = { population = 6; };\n",
-                                           "batch = 7;\n",
-                                           "keep = \"all\";\n"};
+    static const char *const optional[] = {
+        "seed = 1;\n",  "accuracy = \"weights\";\n", "simulator = \"analytic\";\n",
+        limits,         "engine = \"nsga2\";\n",     "engine_options = { population = 6; };\n",
+        "batch = 7;\n", "keep = \"all\";\n"};
     for (size_t i = 0; i < sizeof optional / sizeof *optional; i++) {
         job_edit(&bundle, NULL, optional[i], "");
     }
@@ -158,6 +159,69 @@ START_TEST(takes_the_ends_of_every_range)
     cs_plan *plan = job_plan(&bundle);
     ck_assert_uint_eq(strlen(plan->name), CS_PLAN_NAME_BYTES - 1);
     cs_plan_free(plan);
+}
+END_TEST
+
+/* ---- documentation ---- */
+
+static char *read_page(const char *path)
+{
+    size_t size;
+    cs_error err;
+    char *page = cs_file_read(path, CS_BUNDLE_MAX_FILE_BYTES, &size, &err);
+    ck_assert_msg(page != NULL, "%s", err.text);
+    return page;
+}
+
+static void CS_PRINTF(2, 3) assert_says(const char *page, const char *format, ...)
+{
+    char text[300];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    ck_assert_msg(strstr(page, text) != NULL, "the page does not say: %s", text);
+}
+
+START_TEST(the_page_on_jobs_is_complete)
+{
+    char *page = read_page(CODESIGN_SOURCE_DIR "/docs/jobs.md");
+    for (int i = 0; i < CS_METRIC_COUNT; i++) {
+        assert_says(page, "| `%s` |", cs_metrics[i].key);
+    }
+    for (size_t i = 0; cs_simulator_at(i); i++) {
+        assert_says(page, "`%s`", cs_simulator_at(i)->name);
+    }
+    for (size_t i = 0; cs_engine_classes[i]; i++) {
+        assert_says(page, "`%s`:", cs_engine_classes[i]->name);
+        for (const cs_engine_option *option = cs_engine_classes[i]->options; option->name;
+             option++) {
+            assert_says(page, "| `%s` | ", option->name);
+            assert_says(page, " | %s | ", option->fallback);
+        }
+    }
+    for (int outcome = 0; outcome < CS_OUTCOME_COUNT; outcome++) {
+        if (*cs_outcome_text((uint8_t)outcome)) {
+            assert_says(page, "| %d | %s |", outcome, cs_outcome_text((uint8_t)outcome));
+        }
+    }
+    for (const cs_bundle_role *role = cs_bundle_roles; role->key; role++) {
+        assert_says(page, "| `%s` | file |", role->key);
+        assert_says(page, "`%s`", role->folder);
+    }
+    free(page);
+}
+END_TEST
+
+START_TEST(the_page_on_spaces_has_every_field_of_the_accelerator)
+{
+    char *page = read_page(CODESIGN_SOURCE_DIR "/docs/spaces.md");
+    for (uint32_t i = 0; i < cs_accelerator_field_count; i++) {
+        const cs_accelerator_field *field = &cs_accelerator_fields[i];
+        assert_says(page, "| `%s` | `%s` | %.15g to %.15g", field->name, field->nahas,
+                    (double)field->min / field->unit, (double)field->max / field->unit);
+    }
+    free(page);
 }
 END_TEST
 
@@ -390,8 +454,8 @@ END_TEST
 START_TEST(refuses_an_empty_space)
 {
     static const char *const lists[][2] = {
-        {"net", "net:3: parameters: must hold 1 to 4096 parameters, not 0"},
-        {"acc", "acc:2: parameters: must hold 1 to 4096 parameters, not 0"},
+        {"net", "net:3: parameters: must hold 1 to 1024 parameters, not 0"},
+        {"acc", "acc:2: parameters: must hold 1 to 1024 parameters, not 0"},
     };
     cs_bundle bundle = job_tiny();
     const char *name = lists[_i][0];
@@ -403,6 +467,28 @@ START_TEST(refuses_an_empty_space)
     job_edit(&bundle, name, others, "\n");
     free(others);
     assert_refused(&bundle, lists[_i][1]);
+}
+END_TEST
+
+/* Inputs are added where channels happen to be equal, so a network between the extremes of all
+ * parameters can have more layers than those: 8 a repetition are counted, and 1 for the input. */
+START_TEST(refuses_more_layers_than_a_network_has)
+{
+    static const char block[] = "{ block = \"inverted-bottleneck\"; expansion = 1; kernel = 1; "
+                                "channels = 4; repeat = 64; provenance = \"chosen: test\"; },";
+    enum { TOO_MANY = CS_NETWORK_MAX_LAYERS / (64 * 8) };
+    char body[TOO_MANY * sizeof block + 10] = "body = (";
+    for (int i = 0; i < TOO_MANY - 1; i++) {
+        strcat(body, block);
+    }
+    cs_bundle bundle = job_tiny();
+    job_edit(&bundle, "net", "body = (", body);
+    cs_plan_free(job_plan(&bundle));
+
+    bundle = job_tiny();
+    job_edit(&bundle, "net", "body = (", strcat(body, block));
+    assert_refused(&bundle, "net:9: body[31]: can have more than 16384 layers with the blocks "
+                            "before it");
 }
 END_TEST
 
@@ -481,6 +567,10 @@ int main(void)
     tcase_add_test(resolved, applies_overrides_in_order);
     tcase_add_test(resolved, takes_the_ends_of_every_range);
     suite_add_tcase(suite, resolved);
+    TCase *pages = tcase_create("pages");
+    tcase_add_test(pages, the_page_on_jobs_is_complete);
+    tcase_add_test(pages, the_page_on_spaces_has_every_field_of_the_accelerator);
+    suite_add_tcase(suite, pages);
     TCase *mistakes = tcase_create("mistakes");
     tcase_add_loop_test(mistakes, refuses_mistakes_with_their_place, 0, COUNT(refused));
     tcase_add_test(mistakes, refuses_no_objective);
@@ -489,6 +579,7 @@ int main(void)
     tcase_add_test(mistakes, refuses_too_many_limits);
     tcase_add_test(mistakes, refuses_a_parameter_of_both_spaces);
     tcase_add_loop_test(mistakes, refuses_an_empty_space, 0, 2);
+    tcase_add_test(mistakes, refuses_more_layers_than_a_network_has);
     tcase_add_loop_test(mistakes, refuses_a_bundle_that_lacks_a_file, 0, 5);
     tcase_add_loop_test(mistakes, blames_the_override, 0, COUNT(blamed));
     tcase_add_loop_test(mistakes, an_unknown_key_of_an_override_is_refused, 0, 2);
