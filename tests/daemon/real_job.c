@@ -87,3 +87,55 @@ uint64_t real_job_add(cs_store *store, const cs_bundle *bundle)
     cs_plan_free(plan);
     return row.id;
 }
+
+cs_buffer real_job_expected(const cs_bundle *bundle)
+{
+    cs_error err = {0};
+    cs_evaluator evaluator = {0};
+    cs_buffer all = {0}, record = {0}, checkpoint = {0};
+    cs_batch batch;
+    cs_plan *plan = real_job_plan(bundle);
+    cs_study *study = cs_study_new(plan, &err);
+    size_t bytes = cs_space_genome_bytes(plan->space);
+    ck_assert_msg(study != NULL, "%s", err.text);
+    for (;;) {
+        ck_assert(!cs_study_ask(study, &batch, &err));
+        if (batch.count == 0) {
+            break;
+        }
+        for (uint32_t i = 0; i < batch.count; i++) {
+            ck_assert(!cs_evaluate(plan, &evaluator, batch.genomes + i * bytes, &batch.outcomes[i],
+                                   batch.metrics + (size_t)i * plan->metric_count, &err));
+        }
+        cs_buffer_clear(&record);
+        ck_assert(!cs_study_tell(study, &record, &err));
+        cs_buffer_put_block(&all, record.data, record.size);
+        cs_buffer_clear(&checkpoint);
+        cs_study_save(study, &checkpoint);
+    }
+    cs_buffer_put(&all, checkpoint.data, checkpoint.size);
+    ck_assert(!all.failed);
+    cs_buffer_release(&record);
+    cs_buffer_release(&checkpoint);
+    cs_evaluator_release(&evaluator);
+    cs_study_free(study);
+    cs_plan_free(plan);
+    return all;
+}
+
+static bool append_record(const void *record, size_t size, void *context)
+{
+    cs_buffer_put_block(context, record, size);
+    return true;
+}
+
+cs_buffer real_job_stored(cs_store *store, uint64_t job)
+{
+    cs_error err = {0};
+    cs_buffer all = {0};
+    ck_assert_msg(!store->class->read_records(store, job, 0, append_record, &all, &err), "%s",
+                  err.text);
+    ck_assert_msg(!store->class->get_checkpoint(store, job, &all, &err), "%s", err.text);
+    ck_assert(!all.failed);
+    return all;
+}

@@ -363,58 +363,18 @@ static void change_for_sure(peer *self, uint64_t job, Codesign__Change kind)
     }
 }
 
-/* ---- what must be in the store in the end ---- */
-
-static bool append_record(const void *record, size_t size, void *context)
-{
-    cs_buffer_put_block(context, record, size);
-    return true;
-}
-
-static cs_buffer expected_records(const char *const *job_sets)
-{
-    cs_error err = {0};
-    cs_bundle bundle = {0};
-    cs_evaluator evaluator = {0};
-    cs_buffer all = {0}, record = {0};
-    cs_batch batch;
-    real_job_bundle(&bundle, job_sets);
-    cs_plan *plan = real_job_plan(&bundle);
-    cs_study *study = cs_study_new(plan, &err);
-    ck_assert_msg(study != NULL, "%s", err.text);
-    for (;;) {
-        ck_assert(!cs_study_ask(study, &batch, &err));
-        if (batch.count == 0) {
-            break;
-        }
-        for (uint32_t i = 0; i < batch.count; i++) {
-            ck_assert(!cs_evaluate(
-                plan, &evaluator, batch.genomes + i * cs_space_genome_bytes(plan->space),
-                &batch.outcomes[i], batch.metrics + (size_t)i * plan->metric_count, &err));
-        }
-        cs_buffer_clear(&record);
-        ck_assert(!cs_study_tell(study, &record, &err));
-        cs_buffer_put_block(&all, record.data, record.size);
-    }
-    cs_buffer_release(&record);
-    cs_evaluator_release(&evaluator);
-    cs_study_free(study);
-    cs_plan_free(plan);
-    cs_bundle_release(&bundle);
-    return all;
-}
-
 static void check_records(const site *self)
 {
-    cs_error err = {0};
     cs_store *store = open_store(self);
     for (uint32_t i = 0; i < self->job_count; i++) {
-        cs_buffer got = {0}, want = expected_records(self->sets[i]);
-        ck_assert(!store->class->read_records(store, self->jobs[i], 0, append_record, &got, &err));
+        cs_bundle bundle = {0};
+        real_job_bundle(&bundle, self->sets[i]);
+        cs_buffer got = real_job_stored(store, self->jobs[i]), want = real_job_expected(&bundle);
         ck_assert_uint_eq(got.size, want.size);
         ck_assert_mem_eq(got.data, want.data, want.size);
         cs_buffer_release(&got);
         cs_buffer_release(&want);
+        cs_bundle_release(&bundle);
     }
     store->class->close(store);
 }

@@ -106,63 +106,10 @@ static void store_generation(site *self, cs_run *run)
     cs_buffer_release(&checkpoint);
 }
 
-static bool append_record(const void *record, size_t size, void *context)
-{
-    cs_buffer_put_block(context, record, size);
-    return true;
-}
-
-/* All that the store holds of the search: records, one after the other, and the checkpoint. */
-static cs_buffer stored(site *self)
-{
-    cs_error err = {0};
-    cs_buffer all = {0};
-    cs_store *store = self->store;
-    ck_assert(!store->class->read_records(store, self->job, 0, append_record, &all, &err));
-    ck_assert(!store->class->get_checkpoint(store, self->job, &all, &err));
-    ck_assert(!all.failed);
-    return all;
-}
-
-/* The same by a plain loop in one thread: the dumb twin. */
-static cs_buffer expected(const cs_bundle *bundle)
-{
-    cs_error err = {0};
-    cs_evaluator evaluator = {0};
-    cs_plan *plan = real_job_plan(bundle);
-    cs_study *study = cs_study_new(plan, &err);
-    cs_buffer all = {0}, checkpoint = {0};
-    cs_batch batch;
-    size_t bytes = cs_space_genome_bytes(plan->space);
-    ck_assert_msg(study != NULL, "%s", err.text);
-    for (;;) {
-        cs_buffer record = {0};
-        ck_assert(!cs_study_ask(study, &batch, &err));
-        if (batch.count == 0) {
-            break;
-        }
-        for (uint32_t i = 0; i < batch.count; i++) {
-            ck_assert(!cs_evaluate(plan, &evaluator, batch.genomes + i * bytes, &batch.outcomes[i],
-                                   batch.metrics + (size_t)i * plan->metric_count, &err));
-        }
-        ck_assert(!cs_study_tell(study, &record, &err));
-        cs_buffer_put_block(&all, record.data, record.size);
-        cs_buffer_release(&record);
-        cs_buffer_clear(&checkpoint);
-        cs_study_save(study, &checkpoint);
-    }
-    cs_buffer_put(&all, checkpoint.data, checkpoint.size);
-    ck_assert(!all.failed);
-    cs_buffer_release(&checkpoint);
-    cs_evaluator_release(&evaluator);
-    cs_study_free(study);
-    cs_plan_free(plan);
-    return all;
-}
-
 static void check_stored(site *self)
 {
-    cs_buffer got = stored(self), want = expected(&self->bundle);
+    cs_buffer got = real_job_stored(self->store, self->job);
+    cs_buffer want = real_job_expected(&self->bundle);
     ck_assert_uint_eq(got.size, want.size);
     ck_assert_mem_eq(got.data, want.data, want.size);
     cs_buffer_release(&got);
