@@ -344,7 +344,6 @@ double cs_run_cpu_s(const cs_run *run)
 void cs_run_free(cs_run *run)
 {
     if (run) {
-        assert(!run->busy);
         cs_study_free(run->study);
         cs_front_free(run->front);
         cs_plan_free(run->plan);

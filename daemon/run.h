@@ -65,7 +65,7 @@ const cs_error *cs_run_error(const cs_run *run);
 /* Thread CPU seconds that workers have spent on it. */
 double cs_run_cpu_s(const cs_run *run);
 
-/* Not while busy. */
+/* Not while busy, unless the pool is gone. */
 void cs_run_free(cs_run *run);
 
 #endif

@@ -91,13 +91,21 @@ cs_status cs_uploads_put(cs_uploads *uploads, const cs_hash *hash, uint64_t size
         *received = (*at)->size; /* it is there already */
         return CS_OK;
     }
-    if (*at && offset == 0) {
-        drop(uploads, at);
-        at = find(uploads, hash);
-    }
     upload *here = *at;
     uint64_t have = here ? here->received : 0;
-    if (offset != have || (here && here->size != size) || data_size > size - offset) {
+    bool follows = offset <= have && data_size <= size - offset && (!here || here->size == size);
+    uint64_t known = follows && data_size > have - offset ? have - offset : data_size;
+    /* What is here already may come again: from a retry, or from another client. */
+    if (follows && here && known && memcmp(here->data + offset, data, known) != 0) {
+        follows = false;
+    }
+    if (!follows && here && offset == 0 && data_size <= size) {
+        drop(uploads, at);
+        here = NULL;
+        known = 0;
+        follows = true;
+    }
+    if (!follows) {
         return cs_fail(err, CS_EINVAL,
                        "this chunk does not follow: %llu bytes of the file are here; begin again "
                        "at offset 0",
@@ -109,10 +117,10 @@ cs_status cs_uploads_put(cs_uploads *uploads, const cs_hash *hash, uint64_t size
             return cs_fail_memory(err);
         }
     }
-    if (data_size) {
-        memcpy(here->data + offset, data, data_size);
+    if (data_size > known) {
+        memcpy(here->data + offset + known, (const uint8_t *)data + known, data_size - known);
+        here->received += data_size - known;
     }
-    here->received += data_size;
     if (here->received == here->size) {
         cs_hash got = cs_hash_of(here->data, here->size);
         if (memcmp(got.bytes, hash->bytes, CS_HASH_BYTES) != 0) {

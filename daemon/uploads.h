@@ -17,9 +17,9 @@ typedef struct cs_uploads cs_uploads;
 cs_uploads *cs_uploads_new(size_t limit);
 void cs_uploads_free(cs_uploads *uploads);
 
-/* Add a chunk; *received is how much of the file is there. A chunk at offset 0 starts again, others
- * have to follow what is there (CS_EINVAL). A whole file whose hash is another is dropped
- * (CS_EINVAL). */
+/* Add a chunk; *received is how much of the file is there. A chunk follows what is there, or
+ * repeats it; other content at offset 0 starts again, anything else is CS_EINVAL. A whole file
+ * whose hash is another is dropped (CS_EINVAL). */
 CS_MUST_CHECK cs_status cs_uploads_put(cs_uploads *uploads, const cs_hash *hash, uint64_t size,
                                        uint64_t offset, const void *data, size_t data_size,
                                        uint64_t *received, cs_error *err);

@@ -122,6 +122,23 @@ static void run_read(cs_writer *writer, cs_operation *operation)
     finish(writer, &alone);
 }
 
+/* A write of the open group has failed: it alone is finished with its error; those before it are
+ * undone with it and go back to the head of the queue, to run again in their order. */
+static void fail_write(cs_writer *writer, write_group *group, cs_operation *operation)
+{
+    queue again = {0}, alone = {0};
+    for (cs_operation *i = pop(&group->operations); i; i = pop(&group->operations)) {
+        push(i == operation ? &alone : &again, i);
+    }
+    writer->class->rollback(writer->store);
+    group->open = false;
+    lock(writer);
+    append(&again, &writer->writes);
+    writer->writes = again;
+    unlock(writer);
+    finish(writer, &alone);
+}
+
 /* Give up the open group, or an operation that could not open one. */
 static void fail_group(cs_writer *writer, write_group *group, const cs_error *error)
 {
@@ -144,12 +161,14 @@ static void run_write(cs_writer *writer, write_group *group, cs_operation *opera
         group->open = error.status == CS_OK;
         group->opened_ns = now_ns();
     }
-    if (!error.status) {
-        error.status = operation->run(operation, writer->store, &error);
-    }
-    operation->error = error;
     if (error.status) {
         fail_group(writer, group, &error);
+        return;
+    }
+    operation->error = (cs_error){.status = CS_OK};
+    operation->error.status = operation->run(operation, writer->store, &operation->error);
+    if (operation->error.status) {
+        fail_write(writer, group, operation);
     }
 }
 

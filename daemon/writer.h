@@ -3,10 +3,12 @@
  * The event loop hands it operations and is told when they are done: a write when its transaction
  * is committed, so whatever the loop announces is on disk. Writes of all jobs are grouped into one
  * commit at most every commit_interval_ms; reads run between them on a second handle that sees
- * committed data only. Operations finish in the order submitted within their kind.
+ * committed data only. Operations finish in the order submitted within their kind, but a write that
+ * fails finishes at once.
  *
- * If one write of a group fails, the group is rolled back and every write in it fails with that
- * error: the loop decides what that means for each job. */
+ * If one write of a group fails, it fails alone: the group is rolled back and the others run again,
+ * so a `run` may be called more than once. If a commit fails, its whole group does, and the loop
+ * decides what that means for each job. */
 #ifndef CS_DAEMON_WRITER_H
 #define CS_DAEMON_WRITER_H
 
