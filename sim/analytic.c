@@ -33,7 +33,7 @@ static double utilization(uint64_t macs, double latency_s, const rates *r)
     return latency_s > 0 ? (double)macs / (latency_s * r->peak_macs_per_s) : 0;
 }
 
-static cs_cost cost_of(const cs_layer *layer, const cs_step *step, const cs_technology *technology,
+static cs_cost cost_of(uint64_t macs, const cs_step *step, const cs_technology *technology,
                        const rates *r)
 {
     cs_cost cost = {
@@ -54,7 +54,7 @@ static cs_cost cost_of(const cs_layer *layer, const cs_step *step, const cs_tech
     double off_chip_j = (double)step->off_chip_read_bytes * technology->dram_read_j_byte +
                         (double)step->off_chip_write_bytes * technology->dram_write_j_byte;
     cost.energy_j = on_chip_j * r->dynamic + off_chip_j + r->idle_power_w * cost.latency_s;
-    cost.utilization = utilization(cs_layer_macs(layer), cost.latency_s, r);
+    cost.utilization = utilization(macs, cost.latency_s, r);
     return cost;
 }
 
@@ -65,7 +65,8 @@ static void simulate(const cs_network *network, const cs_accelerator *accelerato
     rates r = rates_of(accelerator, technology);
     cs_cost sum = {0};
     for (uint32_t i = 0; i < schedule->step_count; i++) {
-        cs_cost cost = cost_of(&network->layers[i], &schedule->steps[i], technology, &r);
+        uint64_t macs = cs_layer_macs(&network->layers[i]) * network->batch;
+        cs_cost cost = cost_of(macs, &schedule->steps[i], technology, &r);
         sum.latency_s += cost.latency_s;
         sum.energy_j += cost.energy_j;
         sum.compute_s += cost.compute_s;
@@ -75,7 +76,7 @@ static void simulate(const cs_network *network, const cs_accelerator *accelerato
             layers[i] = cost;
         }
     }
-    sum.utilization = utilization(cs_network_macs(network), sum.latency_s, &r);
+    sum.utilization = utilization(cs_network_macs(network) * network->batch, sum.latency_s, &r);
     *total = sum;
 }
 

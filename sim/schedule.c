@@ -15,7 +15,6 @@ typedef struct cs_layer_plan {
     uint64_t share;    /* of the layer's output in the fullest PE; 0 when it is off chip */
     uint64_t occupied; /* PE memory that tensors take while the layer runs */
     uint64_t smallest; /* PE memory that its smallest tile takes */
-    cs_layer_id last_use;
 } plan;
 
 static uint64_t min_u64(uint64_t a, uint64_t b)
@@ -51,9 +50,10 @@ static uint64_t working_bytes(const cs_network *network, const cs_accelerator *a
     const plan *plans = schedule->plans;
     const cs_tiling *tiling = &plans[i].tiling;
     uint64_t bytes = cs_tiling_partial_bytes(tiling, accelerator, rows);
+    const cs_layer_id *inputs = cs_layer_inputs(network, layer);
     for (uint32_t k = 0; k < layer->input_count; k++) {
-        cs_layer_id from = layer->inputs[k];
-        uint64_t tile = cs_tiling_input_bytes(tiling, layer, k, rows);
+        cs_layer_id from = inputs[k];
+        uint64_t tile = cs_tiling_input_bytes(tiling, network, layer, k, rows);
         uint64_t own = schedule->steps[from].output_off_chip ? 0 : plans[from].share;
         bytes += tile > own ? tile - own : 0;
     }
@@ -67,19 +67,23 @@ static uint64_t working_bytes(const cs_network *network, const cs_accelerator *a
 static cs_reason cut_layers(const cs_network *network, const cs_accelerator *accelerator,
                             cs_schedule *schedule, cs_layer_id *culprit)
 {
-    schedule->steps[0] = (cs_step){.output_off_chip = true};
-    schedule->plans[0] = (plan){0};
-    for (uint32_t i = 1; i < network->layer_count; i++) {
+    for (uint32_t i = 0; i < network->layer_count; i++) {
         const cs_layer *layer = &network->layers[i];
         plan *p = &schedule->plans[i];
-        cs_reason reason = cs_tiling_choose(layer, accelerator, &p->tiling);
+        cs_reason reason = CS_REASON_NONE;
+        if (layer->op != CS_OP_INPUT) {
+            reason = cs_tiling_choose(network, layer, accelerator, &p->tiling);
+        } else if (layer->act_bits != 8) {
+            reason = CS_REASON_UNSUPPORTED;
+        }
         if (reason) {
             *culprit = i;
             return reason;
         }
-        p->last_use = i;
-        for (uint32_t k = 0; k < layer->input_count; k++) {
-            schedule->plans[layer->inputs[k]].last_use = i;
+        if (layer->op == CS_OP_INPUT) {
+            schedule->steps[i] = (cs_step){.output_off_chip = true};
+            *p = (plan){0};
+            continue;
         }
         schedule->steps[i] = (cs_step){
             .split_x = p->tiling.split_x,
@@ -113,14 +117,15 @@ static uint64_t place_activations(const cs_network *network, const cs_accelerato
     }
     for (uint32_t i = 1; i < count; i++) {
         uint64_t share = cs_tiling_share_bytes(network->layers[i].out, accelerator);
-        bool fits = plans[i].last_use > i;
-        for (uint32_t t = i; fits && t <= plans[i].last_use; t++) {
+        cs_layer_id last_use = network->layers[i].last_use;
+        bool fits = last_use > i && network->layers[i].op != CS_OP_INPUT;
+        for (uint32_t t = i; fits && t <= last_use; t++) {
             fits = plans[t].occupied + plans[t].smallest + share <= memory;
         }
         if (fits) {
             plans[i].share = share;
             schedule->steps[i].output_off_chip = false;
-            for (uint32_t t = i; t <= plans[i].last_use; t++) {
+            for (uint32_t t = i; t <= last_use; t++) {
                 plans[t].occupied += share;
             }
         }
@@ -131,9 +136,9 @@ static uint64_t place_activations(const cs_network *network, const cs_accelerato
     uint64_t peak = 0;
     for (uint32_t i = 1; i < count; i++) {
         cs_step *step = &schedule->steps[i];
-        uint64_t need =
-            plans[i].occupied + working_bytes(network, accelerator, schedule, i, step->tile_rows);
-        step->strip_rows = need <= memory ? step->tile_rows : 1;
+        uint32_t whole = plans[i].tiling.sequential ? 1 : step->tile_rows;
+        uint64_t need = plans[i].occupied + working_bytes(network, accelerator, schedule, i, whole);
+        step->strip_rows = need <= memory ? whole : 1;
         if (need > memory) {
             need = plans[i].occupied + working_bytes(network, accelerator, schedule, i, 1);
         }
@@ -168,7 +173,8 @@ static void grow_strips(const cs_network *network, const cs_accelerator *acceler
         uint64_t left = memory - schedule->plans[i].occupied;
         uint32_t fits = step->strip_rows;
         uint32_t beyond = step->tile_rows + 1;
-        while (beyond - fits > 1 && step->strip_rows < step->tile_rows) {
+        bool grows = step->strip_rows < step->tile_rows && !schedule->plans[i].tiling.sequential;
+        while (grows && beyond - fits > 1) {
             uint32_t middle = fits + (beyond - fits) / 2;
             if (working_bytes(network, accelerator, schedule, i, middle) <= left) {
                 fits = middle;
@@ -178,6 +184,21 @@ static void grow_strips(const cs_network *network, const cs_accelerator *acceler
         }
         step->strip_rows = fits;
     }
+}
+
+/* The samples of a batch run one after another. */
+static void repeat_step(cs_step *step, uint32_t batch)
+{
+    step->operations *= batch;
+    step->compute_cycles *= batch;
+    step->on_chip_cycles *= batch;
+    step->weight_passes *= batch;
+    step->off_chip_read_bytes *= batch;
+    step->off_chip_write_bytes *= batch;
+    step->pe_memory_read_bytes *= batch;
+    step->pe_memory_write_bytes *= batch;
+    step->core_memory_read_bytes *= batch;
+    step->core_memory_write_bytes *= batch;
 }
 
 /* Bytes of a step, for the chip and for the ports of the busiest PE. */
@@ -203,17 +224,18 @@ static void count_traffic(const cs_network *network, const cs_accelerator *accel
     /* Inputs: from off chip into every PE that needs them, or from the neighbours that hold them.
      * Of a window that reaches into the next strip, the shared rows come in again. */
     uint64_t off_chip_read = 0;
-    uint64_t overlap = layer->kernel_h > layer->stride_h ? layer->kernel_h - layer->stride_h : 0;
-    uint64_t again = (strips - 1) * overlap;
+    uint64_t again = (strips - 1) * cs_tiling_overlap_rows(layer);
+    const cs_layer_id *inputs = cs_layer_inputs(network, layer);
     for (uint32_t k = 0; k < layer->input_count; k++) {
-        cs_layer_id from = layer->inputs[k];
+        cs_layer_id from = inputs[k];
         const cs_shape shape = network->layers[from].out;
-        uint64_t tile = cs_tiling_input_bytes(tiling, layer, k, step->tile_rows);
+        uint64_t tile = cs_tiling_input_bytes(tiling, network, layer, k, step->tile_rows);
         if (schedule->steps[from].output_off_chip) {
-            uint64_t window_rows = min_u64(layer->kernel_h, shape.height);
-            uint64_t row = cs_tiling_input_bytes(tiling, layer, k, 1) / window_rows;
+            uint64_t row =
+                cs_tiling_input_bytes(tiling, network, layer, k, 1) / cs_tiling_window_rows(layer);
             uint64_t rows = min_u64(shape.height + again * tiling->space_y, strips * shape.height);
-            uint64_t entered = min_u64(tile + again * row, strips * shape.height * row);
+            uint64_t entered =
+                again ? min_u64(tile + again * row, strips * shape.height * row) : tile;
             off_chip_read += rows * shape.width * shape.channels;
             step->input_off_chip = true;
             pe_write += entered;
@@ -263,12 +285,22 @@ static void count_traffic(const cs_network *network, const cs_accelerator *accel
         }
     }
 
+    if (layer->op == CS_OP_MATMUL) {
+        uint64_t operand = cs_tiling_input_bytes(tiling, network, layer, 1, step->tile_rows);
+        uint64_t padded = (uint64_t)tiling->lane_blocks * accelerator->lanes_per_core;
+        pe_read += operand;
+        read += operand * pes;
+        step->core_memory_write_bytes = operand * pes;
+        step->core_memory_read_bytes = positions * tiling->words * accelerator->simd_ways * padded;
+    }
+
     /* A PE's memory has a read and a write port, each as wide as a row of weights. */
     uint64_t port = pe_read > pe_write ? pe_read : pe_write;
     step->on_chip_cycles = (port + row_bytes - 1) / row_bytes;
     step->off_chip_read_bytes = off_chip_read;
     step->pe_memory_read_bytes = read;
     step->pe_memory_write_bytes = write;
+    repeat_step(step, network->batch);
 }
 
 const char *cs_reason_text(cs_reason reason)
@@ -315,7 +347,9 @@ cs_status cs_compile(const cs_network *network, const cs_accelerator *accelerato
     uint64_t cached_share = (schedule->cached_bytes + pes - 1) / pes;
     grow_strips(network, accelerator, accelerator->pe_memory_bytes - cached_share, schedule);
     for (uint32_t i = 1; i < network->layer_count; i++) {
-        count_traffic(network, accelerator, schedule, i);
+        if (network->layers[i].op != CS_OP_INPUT) {
+            count_traffic(network, accelerator, schedule, i);
+        }
     }
     return CS_OK;
 }

@@ -17,6 +17,13 @@
  *   fit while it is alive is off-chip for all its life; so are network input and output.
  * - What activations leave of PE memory caches parameters: whole layers, greedily in layer order,
  *   passing over those that do not fit.
+ * - The second operand of a product of two activation tensors is brought to the core memories as
+ *   weights are, once for each head. A cell makes the products of its gates step by step, and
+ *   brings its weights to the cores for each step unless they stay there.
+ * - Element-wise operations, normalisation, softmax and data movement take an operation of a lane
+ *   for each element and pass, and no weights.
+ * - The samples of a batch run one after another.
+ * - Bits other than 8 are not supported.
  * - Streamed weights are read again for every strip of rows when a PE's tile does not fit at once.
  *
  * The choice depends on neither clock nor link, so a faster one runs the same schedule faster. */
@@ -31,7 +38,8 @@
     X(NONE, 0, "feasible")                                                                         \
     X(CORE_MEMORY, 1, "core memory cannot hold one block of weights for the lanes")                \
     X(PE_MEMORY, 2, "PE memory cannot hold the smallest tile of a layer")                          \
-    X(FAILED, 3, "a metric is not a finite number")
+    X(FAILED, 3, "a metric is not a finite number")                                                \
+    X(UNSUPPORTED, 4, "operation not supported by the accelerator")
 
 typedef enum cs_reason {
 #define X(name, number, text) CS_REASON_##name = number,

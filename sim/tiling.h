@@ -11,6 +11,9 @@
 #define CS_PARTIAL_SUM_BYTES 4u
 
 typedef struct cs_tiling {
+    cs_shape extent; /* rows, columns and channels of the result as they are cut */
+    uint64_t taps;   /* words that an output reads of each channel, or passes over it */
+    uint32_t fan_in; /* cs_layer_fan_channels */
     cs_split split_x, split_y;
     uint32_t rows, cols; /* output positions of the fullest PE */
     uint32_t space_y;    /* PEs along y that hold rows; 1 if y splits channels */
@@ -25,16 +28,22 @@ typedef struct cs_tiling {
     uint64_t read_bytes;   /* that a PE's lanes read of activations for one position */
     uint64_t cycles;       /* of the fullest PE */
     uint64_t stored_bytes; /* cs_layer_stored_bytes */
+    bool sequential;       /* a cell whose weights do not stay in core memory: strips are single
+                              steps, and each brings them anew */
 } cs_tiling;
 
 /* Choose the split of each axis: the fewest compute cycles whose smallest tile fits PE memory, ties
  * to space, y before x. The reason is CS_REASON_NONE, or why the layer cannot run at all. */
-cs_reason cs_tiling_choose(const cs_layer *layer, const cs_accelerator *accelerator,
-                           cs_tiling *tiling);
+cs_reason cs_tiling_choose(const cs_network *network, const cs_layer *layer,
+                           const cs_accelerator *accelerator, cs_tiling *tiling);
+
+/* Input rows that one output row reads, and how many of them the next output row reads again. */
+uint32_t cs_tiling_window_rows(const cs_layer *layer);
+uint32_t cs_tiling_overlap_rows(const cs_layer *layer);
 
 /* PE memory of the fullest PE that input `which` takes for a strip of `rows` output rows. */
-uint64_t cs_tiling_input_bytes(const cs_tiling *tiling, const cs_layer *layer, uint32_t which,
-                               uint32_t rows);
+uint64_t cs_tiling_input_bytes(const cs_tiling *tiling, const cs_network *network,
+                               const cs_layer *layer, uint32_t which, uint32_t rows);
 
 /* The same for its output, and for partial sums that wait between fills. */
 uint64_t cs_tiling_output_bytes(const cs_tiling *tiling, uint32_t rows);

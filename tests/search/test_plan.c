@@ -295,7 +295,7 @@ static const struct refused {
      "job.conf:18: engine_options.population: must be a whole number from 2 to 10000, not 1"},
     {NULL, "{ population = 6; }", "6", "job.conf:18: engine_options: must be a group { ... }"},
     {NULL, "\"nsga2\"", "\"random\"",
-     "job.conf:18: engine_options.population: unknown key; known here: "},
+     "job.conf:18: engine_options.population: unknown key; known here: none"},
 
     /* files */
     {NULL, "network_space = \"net\";", "", "job.conf:1: network_space: is missing"},

@@ -3,6 +3,7 @@
 
 #include "base/conf.h"
 #include "base/file.h"
+#include "sim/network_file.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -46,6 +47,15 @@ cs_technology design_technology(void)
     ck_assert(recalled);
     cs_conf_free(conf);
     return technology;
+}
+
+void design_zoo(const char *name, cs_network *network)
+{
+    cs_error err;
+    cs_conf *conf = open_conf("networks", name);
+    cs_status status = cs_network_read(cs_conf_root(conf), network, &err);
+    ck_assert_msg(status == CS_OK, "%s", err.text);
+    cs_conf_free(conf);
 }
 
 static void start(cs_network *network, cs_shape shape)

@@ -12,6 +12,9 @@
 cs_accelerator design_accelerator(const char *name);
 cs_technology design_technology(void);
 
+/* configs/networks/NAME.conf. */
+void design_zoo(const char *name, cs_network *network);
+
 /* MobileNetV2 (Sandler et al., CVPR 2018), width 1, 224 x 224, 1000 classes. */
 void design_mobilenet_v2(cs_network *network);
 

@@ -394,7 +394,7 @@ static void check_against_twin(const cs_accelerator *a)
         uint64_t least = step->cached ? 0 : step->weight_bytes * step->weight_passes;
         bool off_chip = false;
         for (uint32_t k = 0; k < layer->input_count; k++) {
-            cs_layer_id from = layer->inputs[k];
+            cs_layer_id from = cs_layer_inputs(&network, layer)[k];
             bool spilled = schedule.steps[from].output_off_chip;
             off_chip = off_chip || spilled;
             least += spilled ? cs_shape_elements(network.layers[from].out) : 0;
@@ -419,7 +419,7 @@ static void check_against_twin(const cs_accelerator *a)
             bool read = false;
             for (uint32_t t = i; t < network.layer_count; t++) {
                 for (uint32_t k = 0; k < network.layers[t].input_count; k++) {
-                    read = read || network.layers[t].inputs[k] == j;
+                    read = read || cs_layer_inputs(&network, &network.layers[t])[k] == j;
                 }
             }
             const cs_shape shape = network.layers[j].out;
@@ -495,6 +495,137 @@ START_TEST(the_split_is_the_fastest_of_all_four)
 }
 END_TEST
 
+/* ---- operations beyond convolutions, on V1: 4 x 4 PEs, 4 cores of 64 lanes, 4 ways ---- */
+
+START_TEST(a_product_of_tensors_streams_its_second_operand)
+{
+    cs_accelerator v1 = design_accelerator("edgetpu-v1");
+    cs_layer_id id;
+    ck_assert_int_eq(cs_network_start(&network, (cs_shape){12, 128, 64}, &err), CS_OK);
+    ck_assert_int_eq(cs_network_matmul(&network, 0, 0, true, &id, &err), CS_OK);
+    compile(&v1);
+    const cs_step *step = &schedule.steps[id];
+    ck_assert_int_eq(schedule.reason, CS_REASON_NONE);
+    /* 3 heads and 32 rows a PE, 16 words of 4 inputs, one pass over 128 results. */
+    ck_assert_uint_eq(step->compute_cycles, 3 * 32 * 16);
+    ck_assert_uint_eq(step->weight_bytes, 0);
+    ck_assert_uint_eq(step->operations, cs_layer_macs(&network.layers[id]));
+    /* Each PE brings the whole second operand of its heads to its cores, once a head. */
+    ck_assert_uint_eq(step->core_memory_write_bytes, 16 * 3 * 128 * 64);
+    ck_assert_uint_eq(step->core_memory_read_bytes, cs_layer_macs(&network.layers[id]));
+}
+END_TEST
+
+START_TEST(a_cell_brings_its_weights_for_each_step_unless_they_stay)
+{
+    cs_accelerator v1 = design_accelerator("edgetpu-v1");
+    cs_layer_id small, large;
+    ck_assert_int_eq(cs_network_start(&network, (cs_shape){1, 20, 64}, &err), CS_OK);
+    ck_assert_int_eq(cs_network_cell(&network, 0, CS_OP_LSTM, 64, true, &small, &err), CS_OK);
+    ck_assert_int_eq(cs_network_cell(&network, small, CS_OP_LSTM, 2048, true, &large, &err), CS_OK);
+    compile(&v1);
+    /* 4 * 64 results of 128 inputs: one pass of one fill on each of four PEs. */
+    ck_assert_uint_eq(schedule.steps[small].compute_cycles, 20 * 32);
+    ck_assert_uint_eq(schedule.steps[small].weight_passes, 1);
+    ck_assert_uint_eq(schedule.steps[small].weight_bytes, 256 * 128 + 256 * 8);
+    /* 8192 results of 2112 inputs: two passes on each PE, in several fills. */
+    ck_assert_uint_eq(schedule.steps[large].compute_cycles, 20 * 2 * 528);
+    ck_assert_uint_gt(schedule.steps[large].core_fills, 1);
+    ck_assert_uint_eq(schedule.steps[large].weight_passes, 20);
+}
+END_TEST
+
+START_TEST(data_movement_takes_an_operation_for_each_element)
+{
+    cs_accelerator v1 = design_accelerator("edgetpu-v1");
+    cs_layer_id id;
+    ck_assert_int_eq(cs_network_start(&network, (cs_shape){32, 32, 64}, &err), CS_OK);
+    cs_layer_id branch = append_conv(0, 192, 3);
+    ck_assert_int_eq(cs_network_concat(&network, (const cs_layer_id[]){branch, 0}, 2, &id, &err),
+                     CS_OK);
+    cs_layer_id joined = id;
+    ck_assert_int_eq(cs_network_map(&network, joined, CS_OP_SOFTMAX, &id, &err), CS_OK);
+    cs_layer_id softmax = id;
+    ck_assert_int_eq(cs_network_resize(&network, softmax, 64, 64, &id, &err), CS_OK);
+    compile(&v1);
+    ck_assert_int_eq(schedule.reason, CS_REASON_NONE);
+    ck_assert_uint_eq(schedule.steps[joined].operations, 32 * 32 * 256);
+    ck_assert_uint_eq(schedule.steps[joined].compute_cycles, 8 * 8);
+    ck_assert(schedule.steps[joined].input_off_chip);
+    /* Of the inputs of a concatenation only the network's input lies off-chip. */
+    ck_assert_uint_eq(schedule.steps[joined].off_chip_read_bytes, 32 * 32 * 64);
+    ck_assert_uint_eq(schedule.steps[softmax].compute_cycles, 3 * 8 * 8);
+    ck_assert_uint_eq(schedule.steps[id].compute_cycles, 16 * 16);
+    ck_assert_uint_eq(schedule.steps[id].off_chip_write_bytes, 64 * 64 * 256);
+}
+END_TEST
+
+/* Every stride-th tap reaches an output of a transposed convolution; all are stored. */
+START_TEST(a_transposed_convolution_uses_the_taps_that_reach_an_output)
+{
+    cs_accelerator v1 = design_accelerator("edgetpu-v1");
+    cs_layer_id id;
+    cs_conv conv = {.channels = 128, .kernel_h = 4, .kernel_w = 4, .stride = 2};
+    ck_assert_int_eq(cs_network_start(&network, (cs_shape){32, 32, 64}, &err), CS_OK);
+    ck_assert_int_eq(cs_network_conv_transpose(&network, 0, &conv, &id, &err), CS_OK);
+    compile(&v1);
+    ck_assert_uint_eq(schedule.steps[id].compute_cycles, 16 * 16 * 4 * 16);
+    ck_assert_uint_eq(schedule.steps[id].weight_bytes, 16 * 64 * 128 + 8 * 128);
+}
+END_TEST
+
+START_TEST(further_inputs_are_off_chip_and_cost_nothing_themselves)
+{
+    cs_accelerator v1 = design_accelerator("edgetpu-v1");
+    cs_layer_id other, sum;
+    ck_assert_int_eq(cs_network_start(&network, (cs_shape){16, 16, 8}, &err), CS_OK);
+    ck_assert_int_eq(cs_network_input(&network, (cs_shape){16, 16, 8}, &other, &err), CS_OK);
+    ck_assert_int_eq(cs_network_add(&network, 0, other, &sum, &err), CS_OK);
+    compile(&v1);
+    ck_assert_int_eq(schedule.reason, CS_REASON_NONE);
+    ck_assert_uint_eq(schedule.steps[other].operations, 0);
+    ck_assert(schedule.steps[other].output_off_chip);
+    ck_assert_uint_eq(schedule.steps[sum].off_chip_read_bytes, 2 * 16 * 16 * 8);
+}
+END_TEST
+
+START_TEST(the_samples_of_a_batch_run_one_after_another)
+{
+    cs_accelerator v1 = design_accelerator("edgetpu-v1");
+    design_zoo("mobilenet-v1", &network);
+    compile(&v1);
+    uint64_t cycles = 0, read = 0;
+    for (uint32_t i = 0; i < network.layer_count; i++) {
+        cycles += schedule.steps[i].compute_cycles;
+        read += schedule.steps[i].off_chip_read_bytes;
+    }
+    ck_assert_int_eq(cs_network_set_batch(&network, 7, &err), CS_OK);
+    compile(&v1);
+    for (uint32_t i = 0; i < network.layer_count; i++) {
+        cycles -= schedule.steps[i].compute_cycles / 7;
+        read -= schedule.steps[i].off_chip_read_bytes / 7;
+    }
+    ck_assert_uint_eq(cycles, 0);
+    ck_assert_uint_eq(read, 0);
+}
+END_TEST
+
+START_TEST(bits_other_than_eight_are_not_supported)
+{
+    cs_accelerator v1 = design_accelerator("edgetpu-v1");
+    design_conv(&network, (cs_shape){8, 8, 8}, 8, 3, 1, 1);
+    ck_assert_int_eq(cs_network_set_bits(&network, 1, 4, 8, &err), CS_OK);
+    compile(&v1);
+    ck_assert_int_eq(schedule.reason, CS_REASON_UNSUPPORTED);
+    ck_assert_uint_eq(schedule.reason_layer, 1);
+    ck_assert_int_eq(cs_network_set_bits(&network, 1, 8, 8, &err), CS_OK);
+    ck_assert_int_eq(cs_network_set_bits(&network, 0, 8, 16, &err), CS_OK);
+    compile(&v1);
+    ck_assert_int_eq(schedule.reason, CS_REASON_UNSUPPORTED);
+    ck_assert_uint_eq(schedule.reason_layer, 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("schedule");
@@ -515,6 +646,13 @@ int main(void)
     tcase_add_test(c, compiling_again_allocates_nothing);
     tcase_add_test(c, random_schedules_agree_with_a_dumb_twin);
     tcase_add_test(c, the_split_is_the_fastest_of_all_four);
+    tcase_add_test(c, a_product_of_tensors_streams_its_second_operand);
+    tcase_add_test(c, a_cell_brings_its_weights_for_each_step_unless_they_stay);
+    tcase_add_test(c, data_movement_takes_an_operation_for_each_element);
+    tcase_add_test(c, a_transposed_convolution_uses_the_taps_that_reach_an_output);
+    tcase_add_test(c, further_inputs_are_off_chip_and_cost_nothing_themselves);
+    tcase_add_test(c, the_samples_of_a_batch_run_one_after_another);
+    tcase_add_test(c, bits_other_than_eight_are_not_supported);
     suite_add_tcase(suite, c);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
