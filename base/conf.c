@@ -23,6 +23,7 @@ typedef struct text_walk {
     const char *at;
     unsigned line;
     char last;                            /* token: a mark itself, '"' or 'a' for a word */
+    unsigned values;                      /* keys and elements so far */
     unsigned depth;                       /* groups and lists that are open */
     char open[CS_CONF_MAX_DEPTH + 1];     /* their marks; the root counts as a group */
     unsigned keys[CS_CONF_MAX_DEPTH + 1]; /* so far in each of them */
@@ -94,6 +95,10 @@ static cs_status check_mark(text_walk *walk, cs_error *err)
 {
     char mark = *walk->at++;
     walk->last = mark;
+    if (strchr("=:,({[", mark) && ++walk->values > CS_CONF_MAX_VALUES) {
+        return cs_fail(err, CS_ELIMIT, "%s:%u: more than %u keys and elements", walk->name,
+                       walk->line, CS_CONF_MAX_VALUES);
+    }
     if (strchr("{([", mark)) {
         if (walk->depth == CS_CONF_MAX_DEPTH) {
             return cs_fail(err, CS_ELIMIT, "%s:%u: nested deeper than %u", walk->name, walk->line,
@@ -260,7 +265,7 @@ cs_conf *cs_conf_parse(const char *text, size_t size, const char *name,
         return NULL;
     }
     cs_conf *conf = calloc(1, sizeof *conf);
-    char *copy = malloc(size + 1);
+    char *copy = malloc(size + 2);
     if (!conf || !copy) {
         cs_fail_memory(err);
         goto fail;
@@ -268,14 +273,16 @@ cs_conf *cs_conf_parse(const char *text, size_t size, const char *name,
     if (size) {
         memcpy(copy, text, size);
     }
-    copy[size] = '\0';
+    /* libconfig wants a comment on the last line to end in a newline. */
+    copy[size] = '\n';
+    copy[size + 1] = '\0';
     config_init(&conf->config);
     conf->name = strdup(name);
     if (!conf->name) {
         cs_fail_memory(err);
         goto fail;
     }
-    if (strlen(copy) != size) {
+    if (strlen(copy) != size + 1) {
         cs_fail(err, CS_EINVAL, "%s: holds a zero byte; this is not a configuration text", name);
         goto fail;
     }

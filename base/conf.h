@@ -23,6 +23,8 @@
 /* How deep groups and lists nest, and how many keys a group has. */
 #define CS_CONF_MAX_DEPTH 32u
 #define CS_CONF_MAX_KEYS  256u
+#define CS_CONF_MAX_VALUES                                                                         \
+    100000u /* keys and elements in all: parsing takes a few microseconds each */
 
 typedef struct cs_conf cs_conf;
 

@@ -24,9 +24,11 @@ void cs_log(cs_log_level level, const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    for (char *p = text; *p; p++) {
-        if (*p == '\n') {
-            *p = ' '; /* one event, one line */
+    /* One event, one line, and nothing in it that a terminal would obey: control characters of
+     * ASCII, and of Latin-1 as UTF-8 writes them. */
+    for (unsigned char *p = (unsigned char *)text; *p; p++) {
+        if (*p < ' ' || *p == 0x7f || (p[0] == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0)) {
+            *p = *p == '\n' ? ' ' : '?';
         }
     }
     /* The journal stamps the time itself and reads the priority from <n>. */

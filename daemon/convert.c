@@ -6,6 +6,10 @@
 #include <math.h>
 #include <stdlib.h>
 
+/* Of the rows in one message: what a peer that does not read can hold in the daemon is this times
+ * its queue. */
+#define ROWS_BYTES (256u << 10)
+
 ProtobufCBinaryData cs_convert_bytes(const void *data, size_t size)
 {
     return (ProtobufCBinaryData){.len = size, .data = (uint8_t *)(uintptr_t)data};
@@ -85,10 +89,9 @@ void cs_convert_rows(size_t count, uint32_t genome_bytes, uint32_t metric_count,
 
 uint32_t cs_convert_rows_fit(uint32_t genome_bytes, uint32_t metric_count, uint32_t most)
 {
-    /* two numbers of at most 10 bytes, a status, the genome, the metrics; half a frame is left for
-     * everything else */
+    /* two numbers of at most 10 bytes, a status, the genome, the metrics */
     uint64_t row = 21 + (uint64_t)genome_bytes + metric_count * sizeof(double);
-    uint64_t fit = CS_WIRE_MAX_FRAME / 2 / row;
+    uint64_t fit = ROWS_BYTES / row;
     return fit < 1 ? 1 : fit < most ? (uint32_t)fit : most;
 }
 

@@ -13,6 +13,11 @@
  * a disk that cannot follow slows the job instead of filling the memory. */
 #define MAX_COMMITS 64
 
+static const char *const state_names[] = {
+    [CS_JOB_ACTIVE] = "active", [CS_JOB_PAUSED] = "paused",       [CS_JOB_DONE] = "done",
+    [CS_JOB_FAILED] = "failed", [CS_JOB_CANCELLED] = "cancelled",
+};
+
 static void start_jobs(cs_server *server);
 static void advance(cs_job *job);
 static void settle(cs_job *job);
@@ -302,6 +307,7 @@ static void change_stored(cs_operation *operation, void *context)
     job->changing = false;
     if (!operation->error.status) {
         job->row = self->row;
+        job->held = false;
     } else {
         cs_log(CS_LOG_ERROR, "job %llu: its change of state was not stored: %s",
                (unsigned long long)job->row.id, operation->error.text);
@@ -310,15 +316,16 @@ static void change_stored(cs_operation *operation, void *context)
             cs_job_row held = job->row;
             set_reason(&held, CS_JOB_PAUSED, operation->error.text);
             job->row = held;
+            job->held = true;
         }
     }
     if (job->row.state != CS_JOB_ACTIVE) {
-        cs_log(CS_LOG_NOTICE, "job %llu: state %d, %llu evaluations: %s",
-               (unsigned long long)job->row.id, job->row.state,
+        cs_log(CS_LOG_NOTICE, "job %llu %s after %llu evaluations: %s",
+               (unsigned long long)job->row.id, state_names[job->row.state],
                (unsigned long long)job->progress.evaluations, job->row.reason);
     }
     answer_waiters(job, &operation->error);
-    cs_watch_touch(server, job);
+    cs_watch_hurry(server, job);
     cs_buffer_release(&self->result);
     free(self);
     start_jobs(server);
@@ -372,24 +379,24 @@ static void begin_change(cs_job *job, const cs_job_row *wanted)
 static cs_status plan_change(const cs_job *job, cs_change change, cs_job_row *wanted, bool *nothing,
                              cs_error *err)
 {
-    static const char *const names[] = {"", "active", "paused", "done", "cancelled", "failed"};
     const cs_job_row *row = &job->row;
     unsigned long long id = row->id;
     *wanted = *row;
     *nothing = false;
     if (change == CS_CHANGE_CANCEL) {
         *nothing = row->state == CS_JOB_CANCELLED;
-        if (row->state == CS_JOB_DONE) {
-            return cs_fail(err, CS_ESTATE, "job %llu is done; there is nothing to cancel", id);
+        if (row->state == CS_JOB_DONE || row->state == CS_JOB_FAILED) {
+            return cs_fail(err, CS_ESTATE, "job %llu is %s; there is nothing to cancel", id,
+                           state_names[row->state]);
         }
         set_reason(wanted, CS_JOB_CANCELLED, "cancelled on request");
         return CS_OK;
     }
     if (change == CS_CHANGE_PAUSE) {
-        *nothing = row->state == CS_JOB_PAUSED;
+        *nothing = row->state == CS_JOB_PAUSED && !job->held;
         if (row->state != CS_JOB_ACTIVE && row->state != CS_JOB_PAUSED) {
             return cs_fail(err, CS_ESTATE, "job %llu is %s and cannot be paused", id,
-                           names[row->state]);
+                           state_names[row->state]);
         }
         set_reason(wanted, CS_JOB_PAUSED, "paused on request");
         return CS_OK;
@@ -397,7 +404,7 @@ static cs_status plan_change(const cs_job *job, cs_change change, cs_job_row *wa
     *nothing = row->state == CS_JOB_ACTIVE;
     if (row->state != CS_JOB_ACTIVE && row->state != CS_JOB_PAUSED) {
         return cs_fail(err, CS_ESTATE, "job %llu is %s and cannot be resumed", id,
-                       names[row->state]);
+                       state_names[row->state]);
     }
     const cs_simulator *simulator = cs_simulator_find(row->simulator);
     if (!simulator) {

@@ -28,6 +28,7 @@ typedef struct cs_job {
     cs_progress progress; /* as committed */
     cs_front *front;      /* published; NULL: not in memory */
     uint32_t watchers;    /* watches that need `front` */
+    bool held;            /* paused by a failing store, which does not know of it */
     bool fetching;        /* the front is being read from the store */
 
     cs_run *run;      /* NULL: not running */

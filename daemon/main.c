@@ -108,6 +108,11 @@ static cs_status take_locks(const cs_settings *settings, cs_lock **state, cs_loc
     if (*socket_path == '@') {
         return CS_OK; /* the abstract namespace refuses a second bind by itself */
     }
+    struct stat info;
+    if (lstat(socket_path, &info) == 0 && !S_ISSOCK(info.st_mode)) {
+        return cs_fail(err, CS_EEXIST,
+                       "%s: is there and is not a socket; listening would replace it", socket_path);
+    }
     snprintf(path, sizeof path, "%s", socket_path);
     char *slash = strrchr(path, '/');
     if (slash && slash != path) {
@@ -184,6 +189,10 @@ int main(int argc, char **argv)
         cs_log(CS_LOG_ERROR, "%s", error.text);
     } else {
         cs_log(CS_LOG_NOTICE, "stopped");
+    }
+    if (socket_lock) {
+        /* ZeroMQ leaves it behind; a client would take it for a server. */
+        (void)unlink(settings.endpoint + strlen("ipc://"));
     }
     cs_lock_release(socket_lock);
     cs_lock_release(state_lock);

@@ -18,11 +18,10 @@
 #include <zmq.h>
 
 #define UPLOAD_LIMIT_BYTES (64u << 20)
-#define QUEUE_MESSAGES     1000  /* a peer's; beyond it its messages wait or are dropped */
-#define HEARTBEAT_MS       10000 /* to notice peers that have gone */
-#define FRAMES_A_TURN      256   /* then others get their turn */
-#define READS_MAX          256   /* questions to the store; beyond them requests wait in ZeroMQ */
-#define LINGER_MS          200   /* for last replies at the end */
+#define QUEUE_MESSAGES     512 /* of a peer; replies beyond it are dropped, watches wait */
+#define FRAMES_A_TURN      64  /* then others get their turn */
+#define READS_MAX          64  /* questions to the store; beyond them requests wait in ZeroMQ */
+#define LINGER_MS          200 /* for last replies at the end */
 #define STOP_POLL_MS       20
 
 uint64_t cs_server_now_ms(void)
@@ -48,7 +47,10 @@ cs_sent cs_server_send(cs_server *server, const cs_address *to, Codesign__Reply 
     uint8_t *packed = cs_wire_pack(&reply->base, &size, &error);
     if (!packed) {
         cs_log(CS_LOG_ERROR, "a reply was not sent: %s", error.text);
-        return CS_SENT_LATER;
+        if (reply->body_case != CODESIGN__REPLY__BODY_ERROR) {
+            cs_server_refuse(server, to, &error);
+        }
+        return CS_SENT_GONE;
     }
     zmq_msg_t message;
     if (zmq_msg_init_data(&message, packed, size, free_packed, NULL) != 0) {
@@ -85,10 +87,12 @@ void cs_server_store(cs_server *server, cs_operation *operation)
 
 /* ---- opening and closing ---- */
 
+/* Without ZeroMQ's heartbeats: in libzmq 4.3.4 they abort the process when a peer leaves while its
+ * input is held back (zeromq/libzmq issue 4364). ipc notices by itself that a peer has gone, and
+ * leases end the watches of one that is silent. */
 static bool make_socket(cs_server *server, cs_error *err)
 {
-    int mandatory = 1, queue = QUEUE_MESSAGES, heartbeat = HEARTBEAT_MS, linger = LINGER_MS;
-    int silence = 3 * HEARTBEAT_MS;
+    int mandatory = 1, queue = QUEUE_MESSAGES, linger = LINGER_MS;
     int64_t frame = CS_WIRE_MAX_FRAME;
     server->zmq = zmq_ctx_new();
     server->router = server->zmq ? zmq_socket(server->zmq, ZMQ_ROUTER) : NULL;
@@ -97,8 +101,6 @@ static bool make_socket(cs_server *server, cs_error *err)
         zmq_setsockopt(router, ZMQ_ROUTER_MANDATORY, &mandatory, sizeof mandatory) != 0 ||
         zmq_setsockopt(router, ZMQ_SNDHWM, &queue, sizeof queue) != 0 ||
         zmq_setsockopt(router, ZMQ_RCVHWM, &queue, sizeof queue) != 0 ||
-        zmq_setsockopt(router, ZMQ_HEARTBEAT_IVL, &heartbeat, sizeof heartbeat) != 0 ||
-        zmq_setsockopt(router, ZMQ_HEARTBEAT_TIMEOUT, &silence, sizeof silence) != 0 ||
         zmq_setsockopt(router, ZMQ_LINGER, &linger, sizeof linger) != 0 ||
         zmq_setsockopt(router, ZMQ_MAXMSGSIZE, &frame, sizeof frame) != 0) {
         cs_fail(err, CS_EIO, "cannot make the socket: %s", zmq_strerror(errno));
@@ -239,7 +241,8 @@ cs_status cs_server_run(cs_server *server, int signal_fd, cs_error *err)
             }
             wait_ms = STOP_POLL_MS;
         }
-        items[0].events = server->reads < READS_MAX ? ZMQ_POLLIN : 0;
+        bool hears = !server->stopping && server->reads < READS_MAX;
+        items[0].events = hears ? ZMQ_POLLIN : 0;
         if (zmq_poll(items, 4, wait_ms) < 0 && errno != EINTR) {
             return cs_fail(err, CS_EIO, "waiting for work failed: %s", zmq_strerror(errno));
         }

@@ -26,6 +26,7 @@ typedef struct cs_server {
     cs_jobs jobs;
     cs_uploads *uploads;
     cs_watches watches;
+    bool checking;                   /* a submission is with a worker */
     struct cs_admission *admissions; /* submissions on their way into the store */
     uint32_t operations;             /* handed to the writer and not yet back */
     uint32_t reads;                  /* those of them that only read */

@@ -85,7 +85,7 @@ static cs_status apply(cs_settings *settings, cs_conf_node root, cs_error *err)
         (status = read_word(root, "log_level", levels, &level, err))) {
         return status;
     }
-    if (strncmp(next.endpoint, "ipc://", 6) != 0 || !next.endpoint[6]) {
+    if (strncmp(next.endpoint, "ipc://", 6) != 0 || !next.endpoint[6] || next.endpoint[6] == '*') {
         return cs_conf_fail(cs_conf_member(root, "endpoint"), err, "must be ipc://PATH, not \"%s\"",
                             next.endpoint);
     }

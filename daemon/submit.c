@@ -27,8 +27,9 @@ typedef struct cs_admission {
     cs_job_row row;
     cs_job_detail detail;
     cs_error error;
+    bool started; /* the check is in the pool, or done */
     bool added;
-    struct cs_admission *next;
+    struct cs_admission *next; /* an older one */
 } cs_admission;
 
 static void free_admission(cs_admission *admission)
@@ -228,10 +229,29 @@ static void job_added(cs_operation *operation, void *context)
     free_admission(admission);
 }
 
+/* Hand the oldest admission to a worker. One at a time: checks are not cut into slices, and many of
+ * them would keep the jobs from running. */
+static void start_check(cs_server *server)
+{
+    cs_admission *oldest = NULL;
+    for (cs_admission *at = server->admissions; at; at = at->next) {
+        if (!at->started) {
+            oldest = at;
+        }
+    }
+    if (oldest && !server->checking && !server->stopping) {
+        server->checking = true;
+        oldest->started = true;
+        cs_pool_submit(server->pool, &oldest->check);
+    }
+}
+
 static void admission_checked(cs_task *task, void *context)
 {
     cs_server *server = context;
     cs_admission *admission = (cs_admission *)task;
+    server->checking = false;
+    start_check(server);
     if (admission->error.status) {
         refuse_admission(admission, &admission->error);
         return;
@@ -385,7 +405,7 @@ void cs_submit_job(cs_server *server, const cs_address *address, const ProtobufC
     memcpy(admission->key, key->data, CS_SUBMIT_KEY_BYTES);
     admission->next = server->admissions;
     server->admissions = admission;
-    cs_pool_submit(server->pool, &admission->check);
+    start_check(server);
 }
 
 void cs_submit_close(cs_server *server)

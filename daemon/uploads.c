@@ -14,8 +14,11 @@ typedef struct upload {
     struct upload *next; /* younger */
 } upload;
 
+#define UPLOADS_MAX 256 /* files; beyond them the oldest go */
+
 struct cs_uploads {
     upload *oldest;
+    uint32_t count;
     size_t bytes, limit;
 };
 
@@ -42,6 +45,7 @@ static void drop(cs_uploads *uploads, upload **at)
     upload *gone = *at;
     *at = gone->next;
     uploads->bytes -= gone->size;
+    uploads->count--;
     free(gone->data);
     free(gone);
 }
@@ -66,11 +70,13 @@ static upload *begin(cs_uploads *uploads, const cs_hash *hash, size_t size)
         free(data);
         return NULL;
     }
-    while (uploads->oldest && uploads->bytes + size > uploads->limit) {
+    while (uploads->oldest &&
+           (uploads->bytes + size > uploads->limit || uploads->count == UPLOADS_MAX)) {
         drop(uploads, &uploads->oldest);
     }
     *made = (upload){.hash = *hash, .data = data, .size = size};
     uploads->bytes += size;
+    uploads->count++;
     upload **at = &uploads->oldest;
     while (*at) {
         at = &(*at)->next;

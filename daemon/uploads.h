@@ -1,7 +1,7 @@
 /* Uploads: files on their way to a submission, by content hash.
  *
- * Kept in memory, within a limit; the oldest go first. A client whose file has gone is told that it
- * is missing and sends it again. Belongs to the loop. */
+ * Kept in memory, within a limit of bytes and of 256 files; the oldest go first. A client whose
+ * file has gone is told that it is missing and sends it again. Belongs to the loop. */
 #ifndef CS_DAEMON_UPLOADS_H
 #define CS_DAEMON_UPLOADS_H
 

@@ -139,6 +139,16 @@ void cs_watch_touch(cs_server *server, cs_job *job)
     }
 }
 
+void cs_watch_hurry(cs_server *server, cs_job *job)
+{
+    for (size_t i = 0; job->watchers && i < server->watches.count; i++) {
+        if (server->watches.all[i]->job == job) {
+            server->watches.all[i]->dirty = true;
+            server->watches.all[i]->next_ms = 0;
+        }
+    }
+}
+
 void cs_watch_replace(cs_server *server, cs_job *job)
 {
     for (size_t i = 0; job->watchers && i < server->watches.count; i++) {

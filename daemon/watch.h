@@ -41,8 +41,9 @@ void cs_watch_acknowledge(struct cs_server *server, const cs_address *address,
 void cs_watch_end(struct cs_server *server, const cs_address *address,
                   const Codesign__Unwatch *request);
 
-/* The job has something new. */
+/* The job has something new; something that does not wait for the interval (its state). */
 void cs_watch_touch(struct cs_server *server, cs_job *job);
+void cs_watch_hurry(struct cs_server *server, cs_job *job);
 
 /* The job's front has been dropped from memory or replaced: cursors are looked up again. */
 void cs_watch_replace(struct cs_server *server, cs_job *job);

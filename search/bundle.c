@@ -37,12 +37,26 @@ static char *copy_of(const void *bytes, size_t size)
     return copy;
 }
 
+static cs_status check_name(const char *name, cs_error *err)
+{
+    size_t length = strlen(name);
+    if (length < 1 || length > CS_BUNDLE_MAX_NAME_BYTES) {
+        return cs_fail(err, CS_ELIMIT, "a file's name has 1 to %u bytes, not %zu",
+                       CS_BUNDLE_MAX_NAME_BYTES, length);
+    }
+    return CS_OK;
+}
+
 cs_status cs_bundle_set_text(cs_bundle *bundle, const char *text_name, const void *text,
                              size_t size, cs_error *err)
 {
-    if (size > CS_BUNDLE_MAX_FILE_BYTES) {
+    cs_status status = check_name(text_name, err);
+    if (status) {
+        return status;
+    }
+    if (size > CS_BUNDLE_MAX_TEXT_BYTES) {
         return cs_fail(err, CS_ELIMIT, "%s: %zu bytes; a job file has at most %u", text_name, size,
-                       CS_BUNDLE_MAX_FILE_BYTES);
+                       CS_BUNDLE_MAX_TEXT_BYTES);
     }
     char *name = strdup(text_name);
     char *copy = copy_of(text, size);
@@ -82,6 +96,10 @@ cs_status cs_bundle_add_set(cs_bundle *bundle, const char *set, cs_error *err)
 cs_status cs_bundle_add_file(cs_bundle *bundle, const char *name, const void *bytes, size_t size,
                              cs_error *err)
 {
+    cs_status status = check_name(name, err);
+    if (status) {
+        return status;
+    }
     if (size > CS_BUNDLE_MAX_FILE_BYTES) {
         return cs_fail(err, CS_ELIMIT, "%s: %zu bytes; a file of a job has at most %u", name, size,
                        CS_BUNDLE_MAX_FILE_BYTES);

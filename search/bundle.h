@@ -13,6 +13,8 @@
 #include <stdint.h>
 
 #define CS_BUNDLE_MAX_FILE_BYTES (4u << 20)
+#define CS_BUNDLE_MAX_TEXT_BYTES (256u << 10) /* of the job file itself */
+#define CS_BUNDLE_MAX_NAME_BYTES 255u
 #define CS_BUNDLE_MAX_SETS       64
 #define CS_BUNDLE_MAX_SET_BYTES  1024
 

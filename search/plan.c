@@ -52,6 +52,19 @@ static void note_recalled(cs_plan *plan, const char *name)
     plan->recalled[plan->recalled_count++] = name;
 }
 
+/* Names that a row of results has beside those of its genes. */
+static bool is_row_key(const char *name)
+{
+    static const char *const keys[] = {"rank",    "candidate", "job",  "index",
+                                       "outcome", "recalled",  "mixed"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        if (strcmp(keys[i], name) == 0) {
+            return true;
+        }
+    }
+    return cs_metric_find(name) != CS_METRIC_COUNT;
+}
+
 static cs_status read_spaces(cs_plan *plan, const cs_bundle *bundle, cs_conf_node job,
                              cs_error *err)
 {
@@ -90,7 +103,19 @@ static cs_status read_spaces(cs_plan *plan, const cs_bundle *bundle, cs_conf_nod
     if (!plan->space && reason.status == CS_EINVAL) {
         return cs_conf_fail(cs_conf_member(job, "accelerator_space"), err, "%s", reason.text);
     }
-    return plan->space ? CS_OK : cs_fail_memory(err);
+    if (!plan->space) {
+        return cs_fail_memory(err);
+    }
+    for (uint32_t i = 0; i < cs_space_gene_count(plan->space); i++) {
+        const char *gene = cs_space_gene(plan->space, i)->name;
+        if (is_row_key(gene)) {
+            bool of_network = i < cs_space_network_gene_count(plan->space);
+            return cs_conf_fail(
+                cs_conf_member(job, of_network ? "network_space" : "accelerator_space"), err,
+                "its parameter '%s' has the name of another column of a candidate's row", gene);
+        }
+    }
+    return CS_OK;
 }
 
 static cs_status read_costs(cs_plan *plan, const cs_bundle *bundle, cs_conf_node job, cs_error *err)
@@ -292,6 +317,33 @@ static cs_status read_limits(cs_plan *plan, cs_conf_node job, cs_error *err)
 
 /* ---- the job itself ---- */
 
+/* UTF-8 without control characters, among them those that turn the direction of writing. */
+static bool is_printable(const char *text)
+{
+    for (const unsigned char *p = (const unsigned char *)text; *p;) {
+        uint32_t code = *p;
+        int more = code < 0x80 ? 0 : code >= 0xf0 ? 3 : code >= 0xe0 ? 2 : 1;
+        if (code >= 0x80) {
+            if (code < 0xc2 || code > 0xf4) {
+                return false;
+            }
+            code &= 0x3fu >> more;
+        }
+        for (p++; more > 0; more--, p++) {
+            if ((*p & 0xc0) != 0x80) {
+                return false;
+            }
+            code = code << 6 | (*p & 0x3f);
+        }
+        if (code < ' ' || (code >= 0x7f && code < 0xa0) || code == 0x61c || code == 0x200e ||
+            code == 0x200f || (code >= 0x2028 && code <= 0x202e) ||
+            (code >= 0x2066 && code <= 0x2069)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static cs_status read_search(cs_plan *plan, cs_conf_node job, cs_error *err)
 {
     const char *name = "", *keep = "all", *engine = "nsga2";
@@ -309,11 +361,9 @@ static cs_status read_search(cs_plan *plan, cs_conf_node job, cs_error *err)
         return cs_conf_fail(cs_conf_member(job, "name"), err, "must have 1 to %d bytes",
                             CS_PLAN_NAME_BYTES - 1);
     }
-    for (const char *p = name; *p; p++) {
-        if ((unsigned char)*p < ' ' || *p == 127) {
-            return cs_conf_fail(cs_conf_member(job, "name"), err,
-                                "must not hold control characters");
-        }
+    if (!is_printable(name)) {
+        return cs_conf_fail(cs_conf_member(job, "name"), err,
+                            "must be UTF-8 without control characters");
     }
     if (strcmp(keep, "all") != 0 && strcmp(keep, "front") != 0) {
         return cs_conf_fail(cs_conf_member(job, "keep"), err,

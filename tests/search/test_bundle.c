@@ -64,12 +64,19 @@ START_TEST(keeps_its_limits)
     memset(bytes, ' ', CS_BUNDLE_MAX_FILE_BYTES + 1);
     cs_bundle bundle = {0};
     cs_error err;
-    ck_assert_int_eq(cs_bundle_set_text(&bundle, "job", bytes, CS_BUNDLE_MAX_FILE_BYTES, &err),
+    ck_assert_int_eq(cs_bundle_set_text(&bundle, "job", bytes, CS_BUNDLE_MAX_TEXT_BYTES, &err),
                      CS_OK);
-    ck_assert_int_eq(cs_bundle_set_text(&bundle, "two", bytes, CS_BUNDLE_MAX_FILE_BYTES + 1, &err),
+    ck_assert_int_eq(cs_bundle_set_text(&bundle, "two", bytes, CS_BUNDLE_MAX_TEXT_BYTES + 1, &err),
                      CS_ELIMIT);
-    ck_assert_str_eq(err.text, "two: 4194305 bytes; a job file has at most 4194304");
+    ck_assert_str_eq(err.text, "two: 262145 bytes; a job file has at most 262144");
     ck_assert_str_eq(bundle.text_name, "job");
+    char name[CS_BUNDLE_MAX_NAME_BYTES + 2];
+    memset(name, 'n', sizeof name - 1);
+    name[sizeof name - 1] = '\0';
+    ck_assert_int_eq(cs_bundle_set_text(&bundle, name, "", 0, &err), CS_ELIMIT);
+    ck_assert_int_eq(cs_bundle_add_file(&bundle, name, "", 0, &err), CS_ELIMIT);
+    ck_assert_int_eq(cs_bundle_add_file(&bundle, "", "", 0, &err), CS_ELIMIT);
+    ck_assert_str_eq(err.text, "a file's name has 1 to 255 bytes, not 0");
 
     ck_assert_int_eq(cs_bundle_add_file(&bundle, "big", bytes, CS_BUNDLE_MAX_FILE_BYTES + 1, &err),
                      CS_ELIMIT);
