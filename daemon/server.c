@@ -222,6 +222,7 @@ static void take_signal(cs_server *server, int signal_fd)
     if (read(signal_fd, &info, sizeof info) == sizeof info && !server->stopping) {
         cs_log(CS_LOG_NOTICE, "stopping on signal %u", info.ssi_signo);
         server->stopping = true;
+        cs_writer_cancel_reads(server->writer);
     }
 }
 

@@ -328,6 +328,18 @@ void cs_writer_submit(cs_writer *writer, cs_operation *operation)
     unlock(writer);
 }
 
+void cs_writer_cancel_reads(cs_writer *writer)
+{
+    lock(writer);
+    queue reads = writer->reads;
+    writer->reads = (queue){0};
+    unlock(writer);
+    for (cs_operation *i = reads.first; i; i = i->next) {
+        (void)cs_fail(&i->error, CS_EBUSY, "the server is stopping; ask again when it is back");
+    }
+    finish(writer, &reads);
+}
+
 int cs_writer_fd(const cs_writer *writer)
 {
     return writer->fd;

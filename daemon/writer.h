@@ -44,6 +44,9 @@ void cs_writer_free(cs_writer *writer);
 /* Never blocks, cannot fail. */
 void cs_writer_submit(cs_writer *writer, cs_operation *operation);
 
+/* Fail the reads that have not begun, with CS_EBUSY: the server is stopping. */
+void cs_writer_cancel_reads(cs_writer *writer);
+
 /* An eventfd that is readable when operations have finished. */
 int cs_writer_fd(const cs_writer *writer);
 

@@ -376,6 +376,34 @@ START_TEST(test_a_failed_read_fails_alone)
 }
 END_TEST
 
+START_TEST(test_cancelled_reads_come_back_and_writes_go_on)
+{
+    enum { COUNT = 200 };
+    char directory[64];
+    make_directory(directory);
+    cs_writer *writer = new_writer(&cs_store_sqlite, directory, 1);
+    static sample_operation reads[COUNT];
+    sample_operation write = write_of(1, 0);
+    for (int i = 0; i < COUNT; i++) {
+        reads[i] = read_of(1);
+        cs_writer_submit(writer, &reads[i].operation);
+    }
+    cs_writer_submit(writer, &write.operation);
+    cs_writer_cancel_reads(writer);
+    take(writer, COUNT + 1);
+    int cancelled = 0;
+    for (int i = 0; i < COUNT; i++) {
+        cs_status status = reads[i].operation.error.status;
+        ck_assert(status == CS_OK || status == CS_EBUSY);
+        cancelled += status == CS_EBUSY;
+    }
+    ck_assert_int_gt(cancelled, 0);
+    assert_ok(&write);
+    cs_writer_free(writer);
+    scratch_remove(directory);
+}
+END_TEST
+
 START_TEST(test_free_finishes_what_was_submitted)
 {
     enum { COUNT = 100 };
@@ -531,6 +559,7 @@ int main(void)
     tcase_add_test(tcase, test_a_failed_write_fails_alone);
     tcase_add_test(tcase, test_a_failed_commit_fails_its_group_and_no_other);
     tcase_add_test(tcase, test_a_failed_read_fails_alone);
+    tcase_add_test(tcase, test_cancelled_reads_come_back_and_writes_go_on);
     tcase_add_test(tcase, test_free_finishes_what_was_submitted);
     tcase_add_test(tcase, test_what_stop_finished_can_be_taken);
     tcase_add_test(tcase, test_a_store_that_does_not_open_is_said);
