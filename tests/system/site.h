@@ -19,6 +19,16 @@
 /* Longer than anything takes on a busy machine under a sanitizer. */
 #define SITE_PATIENCE_MS 60000
 
+/* The promises: pause and cancel answer within 1 s, SIGTERM ends within 2 s. Under a sanitizer
+ * everything is several times slower, which is no fault of the daemon's. */
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+#define SITE_SLOWER 10
+#else
+#define SITE_SLOWER 1
+#endif
+#define SITE_ANSWER_MS (1000 * SITE_SLOWER)
+#define SITE_STOP_MS   (2000 * SITE_SLOWER)
+
 typedef struct site {
     char directory[512];
     pid_t daemon; /* 0: none */

@@ -332,10 +332,41 @@ START_TEST(test_retry)
 }
 END_TEST
 
+/* A client that asks more than it reads holds nobody up: the daemon answers others meanwhile, and a
+ * backlog of questions does not delay its end. */
+START_TEST(test_backlog)
+{
+    enum { QUESTIONS = 3000 };
+    site here;
+    peer greedy, other;
+    submission sent;
+    site_open(&here, SUITE, "backlog");
+    site_start(&here, NULL);
+    submission_init(&sent, 12);
+    peer_open(&greedy, ZMQ_DEALER);
+    peer_open(&other, ZMQ_DEALER);
+    Codesign__Reply *reply = peer_ask(&greedy, &sent.request, CODESIGN__REPLY__BODY_SUBMITTED);
+    Codesign__ShowJob show = CODESIGN__SHOW_JOB__INIT;
+    show.job = reply->submitted->job;
+    peer_free(reply);
+    for (int i = 0; i < QUESTIONS; i++) {
+        Codesign__Request request = peer_request(CODESIGN__REQUEST__BODY_SHOW_JOB);
+        request.show_job = &show;
+        (void)peer_send(&greedy, &request);
+    }
+    peer_ping(&other);
+    ck_assert_uint_le(site_stop(&here), SITE_STOP_MS);
+    free(sent.text);
+    peer_close(&greedy);
+    peer_close(&other);
+    site_close(&here);
+}
+END_TEST
+
 int main(void)
 {
     return site_main(SUITE, 120,
                      (const TTest *const[]){test_truncated, test_random, test_large_and_deep,
                                             test_shape_and_version, test_bare_socket, test_retry,
-                                            NULL});
+                                            test_backlog, NULL});
 }

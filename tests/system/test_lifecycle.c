@@ -15,16 +15,6 @@
 /* A search that ends only when it is told to. */
 #define ENDLESS "evaluations=1000000000000L", "keep=front", "batch=100"
 
-/* The promises: pause and cancel answer within 1 s, SIGTERM ends within 2 s. Under a sanitizer
- * everything is several times slower, which is no fault of the daemon's. */
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-#define SLOWER 10
-#else
-#define SLOWER 1
-#endif
-#define ANSWER_MS (1000 * SLOWER)
-#define STOP_MS   (2000 * SLOWER)
-
 static const char *number(uint64_t job)
 {
     return site_text("%llu", (unsigned long long)job);
@@ -113,7 +103,7 @@ START_TEST(test_life)
     answer missing = site_ask("show-job", "99", NULL);
     ck_assert_int_eq(missing.code, 4);
     answer_free(&missing);
-    ck_assert_uint_lt(site_stop(&here), STOP_MS);
+    ck_assert_uint_lt(site_stop(&here), SITE_STOP_MS);
     site_close(&here);
 }
 END_TEST
@@ -209,7 +199,7 @@ static void change(const char *verb, uint64_t job, const char *says)
     answer said = site_ask(verb, number(job), NULL);
     ck_assert_msg(said.code == 0, "%s: %s", verb, said.err);
     ck_assert_msg(strstr(said.out, says) != NULL, "%s says: %s", verb, said.out);
-    ck_assert_msg(said.ms < ANSWER_MS, "%s took %d ms", verb, (int)said.ms);
+    ck_assert_msg(said.ms < SITE_ANSWER_MS, "%s took %d ms", verb, (int)said.ms);
     answer_free(&said);
 }
 
@@ -276,7 +266,7 @@ START_TEST(test_stop_and_go)
             peer_wait_evaluations(&eye, 1, round * 2000);
             peer_close(&eye);
             uint64_t took = site_stop(&here);
-            ck_assert_msg(took < STOP_MS, "SIGTERM took %d ms", (int)took);
+            ck_assert_msg(took < SITE_STOP_MS, "SIGTERM took %d ms", (int)took);
             stops++;
             site_start(&here, &how);
         }
