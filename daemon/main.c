@@ -100,6 +100,10 @@ static cs_status take_locks(const cs_settings *settings, cs_lock **state, cs_loc
     if (status) {
         return status;
     }
+    struct stat info;
+    if (stat(settings->library, &info) != 0 || !S_ISDIR(info.st_mode)) {
+        return cs_fail(err, CS_ENOENT, "library: there is no folder %s", settings->library);
+    }
     snprintf(path, sizeof path, "%s/codesignd.lock", settings->state_directory);
     *state = cs_lock_take(path, err);
     if (!*state) {
@@ -108,7 +112,6 @@ static cs_status take_locks(const cs_settings *settings, cs_lock **state, cs_loc
     if (*socket_path == '@') {
         return CS_OK; /* the abstract namespace refuses a second bind by itself */
     }
-    struct stat info;
     if (lstat(socket_path, &info) == 0 && !S_ISSOCK(info.st_mode)) {
         return cs_fail(err, CS_EEXIST,
                        "%s: is there and is not a socket; listening would replace it", socket_path);

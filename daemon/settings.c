@@ -10,6 +10,7 @@
 
 #define WORKERS_MAX      1024
 #define RUNNING_JOBS_MAX 1000
+#define SOCKET_PATH_MAX  107 /* sockaddr_un */
 
 void cs_settings_init(cs_settings *settings)
 {
@@ -88,6 +89,10 @@ static cs_status apply(cs_settings *settings, cs_conf_node root, cs_error *err)
     if (strncmp(next.endpoint, "ipc://", 6) != 0 || !next.endpoint[6] || next.endpoint[6] == '*') {
         return cs_conf_fail(cs_conf_member(root, "endpoint"), err, "must be ipc://PATH, not \"%s\"",
                             next.endpoint);
+    }
+    if (strlen(next.endpoint) > strlen("ipc://") + SOCKET_PATH_MAX) {
+        return cs_conf_fail(cs_conf_member(root, "endpoint"), err,
+                            "the path of a socket has at most %d bytes", SOCKET_PATH_MAX);
     }
     next.workers = (uint32_t)workers;
     next.running_jobs = (uint32_t)running;

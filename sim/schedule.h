@@ -10,9 +10,9 @@
  *   instead where that takes fewer compute cycles. Dense layers split channels over all PEs.
  * - The lanes of all cores of a PE take different output channels; the ways of a lane take input
  *   channels of its group, so that a depthwise layer uses one way. All are rounded up.
- * - A convolution's weights are stored as kh * kw * ceil(Cin / groups to ways) * C bytes, with C
- * the output channels rounded up to lanes, and 8 * C for biases and multipliers; a dense layer's
- *   without the latter.
+ * - A convolution's weights are stored as kh * kw * ceil(Cin / groups to ways) * C bytes, where
+ *   C is the number of output channels rounded up to lanes, and 8 * C for biases and multipliers; a
+ *   dense layer's without the latter.
  * - Between layers a tensor lies spread over the grid by rows and columns. A tensor that does not
  *   fit while it is alive is off-chip for all its life; so are network input and output.
  * - What activations leave of PE memory caches parameters: whole layers, greedily in layer order,
