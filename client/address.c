@@ -3,11 +3,11 @@
 
 #include "base/conf.h"
 #include "base/file.h"
+#include "client/session.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define SOCKET_NAME "codesign/codesignd.sock"
 #define CONFIG_NAME "codesign/client.conf"
@@ -100,15 +100,13 @@ char *cs_address_find(const char *given, cs_error *err)
     const char *runtime = environment("XDG_RUNTIME_DIR");
     if (runtime) {
         path = join(runtime, "/", SOCKET_NAME, err);
-        if (!path) {
-            return NULL;
-        }
-        bool there = access(path, F_OK) == 0;
-        endpoint = there ? endpoint_of(path, "XDG_RUNTIME_DIR", err) : NULL;
+        endpoint = path ? endpoint_of(path, "XDG_RUNTIME_DIR", err) : NULL;
         free(path);
-        if (there) {
+        /* A server that was killed leaves its socket behind. */
+        if (!endpoint || cs_session_probe(endpoint, NULL) != CS_ETIMEDOUT) {
             return endpoint;
         }
+        free(endpoint);
     }
     return join("ipc:///run/", SOCKET_NAME, "", err);
 }

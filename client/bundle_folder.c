@@ -84,10 +84,14 @@ static cs_status take_manifest(const char *folder, cs_conf_node manifest, cs_bun
 {
     static const char *const keys[] = {"kind",  "job",       "text_name", "sha256", "set",
                                        "files", "simulator", "revision",  NULL};
-    const char *text_name;
+    const char *kind, *text_name;
     cs_conf_node sets, files;
-    cs_status status = cs_conf_only(manifest, keys, err);
-    if (status || (status = cs_conf_string(manifest, "text_name", &text_name, err)) ||
+    cs_status status = cs_conf_string(manifest, "kind", &kind, err);
+    if (!status && strcmp(kind, "bundle") != 0) {
+        status = cs_conf_fail(cs_conf_member(manifest, "kind"), err, "must be \"bundle\"");
+    }
+    if (status || (status = cs_conf_only(manifest, keys, err)) ||
+        (status = cs_conf_string(manifest, "text_name", &text_name, err)) ||
         (status = cs_conf_list(manifest, "set", &sets, err)) ||
         (status = cs_conf_list(manifest, "files", &files, err))) {
         return status;
@@ -179,7 +183,7 @@ static bool split_path(const char *path, char **folder, char **name)
     return *folder && *name;
 }
 
-/* The manifest of a folder, NULL without error where there is none or it is of another kind. */
+/* The manifest of a folder, NULL without error where there is none. */
 static cs_conf *read_manifest(const char *folder, cs_error *err)
 {
     cs_error why = {0};
@@ -191,12 +195,6 @@ static cs_conf *read_manifest(const char *folder, cs_error *err)
         manifest = cs_conf_parse(text, size, path, NULL, 0, err);
     } else if (path && why.status != CS_ENOENT) {
         cs_fail(err, why.status, "%s", why.text);
-    }
-    const char *kind;
-    if (manifest && (cs_conf_string(cs_conf_root(manifest), "kind", &kind, NULL) != CS_OK ||
-                     strcmp(kind, "bundle") != 0)) {
-        cs_conf_free(manifest);
-        manifest = NULL;
     }
     free(text);
     free(path);

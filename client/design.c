@@ -105,8 +105,8 @@ static cs_table *new_table(const Codesign__JobDetail *detail, bool ranked)
         const char *key = schema->metrics[m]->key;
         cs_table_add_column(table, key, key, CS_COLUMN_BOTH);
     }
-    cs_table_add_column(table, "network", "network", CS_COLUMN_PEOPLE | CS_COLUMN_CUT);
-    cs_table_add_column(table, "accelerator", "accelerator", CS_COLUMN_PEOPLE | CS_COLUMN_CUT);
+    cs_table_add_column(table, "network", "network", CS_COLUMN_PEOPLE | CS_COLUMN_WORDS);
+    cs_table_add_column(table, "accelerator", "accelerator", CS_COLUMN_PEOPLE | CS_COLUMN_WORDS);
     for (size_t g = 0; g < schema->n_genes; g++) {
         cs_table_add_column(table, schema->genes[g]->name, "", CS_COLUMN_DATA);
     }

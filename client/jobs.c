@@ -49,22 +49,22 @@ static double share_percent(uint64_t part, uint64_t whole)
 static void add_job_columns(cs_table *table)
 {
     cs_table_add_column(table, "job", "job", CS_COLUMN_BOTH);
-    cs_table_add_column(table, "name", "name", CS_COLUMN_BOTH);
+    cs_table_add_column(table, "name", "name", CS_COLUMN_BOTH | CS_COLUMN_CUT);
     cs_table_add_column(table, "state", "state", CS_COLUMN_BOTH);
-    cs_table_add_column(table, "reason", "reason", CS_COLUMN_BOTH);
-    cs_table_add_column(table, "owner", "owner", CS_COLUMN_BOTH);
-    cs_table_add_column(table, "engine", "engine", CS_COLUMN_BOTH);
+    cs_table_add_column(table, "reason", "reason", CS_COLUMN_BOTH | CS_COLUMN_CUT);
+    cs_table_add_column(table, "owner", "owner", CS_COLUMN_BOTH | CS_COLUMN_SPARE);
+    cs_table_add_column(table, "engine", "engine", CS_COLUMN_BOTH | CS_COLUMN_SPARE);
     cs_table_add_column(table, "evaluations", "evaluations", CS_COLUMN_BOTH);
     cs_table_add_column(table, "budget", "budget", CS_COLUMN_BOTH);
     cs_table_add_column(table, "generation", "generation", CS_COLUMN_DATA);
     cs_table_add_column(table, "feasible", "feasible", CS_COLUMN_DATA);
-    cs_table_add_column(table, "", "feasible %", CS_COLUMN_PEOPLE);
+    cs_table_add_column(table, "", "feasible %", CS_COLUMN_PEOPLE | CS_COLUMN_SPARE);
     cs_table_add_column(table, "front_size", "front", CS_COLUMN_BOTH);
     cs_table_add_column(table, "hypervolume", "hypervolume", CS_COLUMN_BOTH);
-    cs_table_add_column(table, "mixed", "mixed", CS_COLUMN_BOTH);
+    cs_table_add_column(table, "mixed", "mixed", CS_COLUMN_BOTH | CS_COLUMN_SPARE);
     cs_table_add_column(table, "run_s", "run s", CS_COLUMN_DATA);
     cs_table_add_column(table, "submitted_ms", "", CS_COLUMN_DATA);
-    cs_table_add_column(table, "", "submitted", CS_COLUMN_PEOPLE);
+    cs_table_add_column(table, "", "submitted", CS_COLUMN_PEOPLE | CS_COLUMN_SPARE);
 }
 
 static void put_job(cs_table *table, const Codesign__Job *job)

@@ -35,7 +35,8 @@ struct cs_watcher {
     int64_t heard_ms;      /* when an event came last, or the watch was asked for */
     int64_t renewed_ms;    /* when the server last heard of us */
     uint32_t failures;     /* connections in a row that gave no event */
-    uint32_t reconnects;   /* over the watch's life */
+    uint32_t reconnects;   /* over the watch's life, that led to an event */
+    bool lost;             /* connecting anew, and no event yet */
     bool ended;            /* the server closed this watch, though the job goes on */
     Codesign__Reply *held; /* what the caller looks at */
 };
@@ -192,12 +193,13 @@ static cs_status fail_as_told(const Codesign__Error *told, cs_error *err)
 
 /* ZeroMQ would go on trying to connect without a word; a person who forgot to start the server
  * should not wait for that. */
-static cs_status probe_ipc(const char *endpoint, cs_error *err)
+cs_status cs_session_probe(const char *endpoint, cs_error *err)
 {
-    const char *path = endpoint + strlen("ipc://");
+    static const char scheme[] = "ipc://";
+    const char *path = endpoint + strlen(scheme);
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    if (*path == '@') {
-        return CS_OK; /* Linux's abstract names */
+    if (strncmp(endpoint, scheme, strlen(scheme)) != 0 || *path == '@') {
+        return CS_OK; /* @: Linux's abstract names */
     }
     if (strlen(path) == 0 || strlen(path) >= sizeof address.sun_path) {
         return cs_fail(err, CS_EINVAL, "server %s: a socket path has 1 to %zu bytes", endpoint,
@@ -222,7 +224,7 @@ static cs_status probe_ipc(const char *endpoint, cs_error *err)
 
 cs_session *cs_session_open(const char *endpoint, uint32_t timeout_ms, cs_error *err)
 {
-    if (strncmp(endpoint, "ipc://", 6) == 0 && probe_ipc(endpoint, err) != CS_OK) {
+    if (cs_session_probe(endpoint, err) != CS_OK) {
         return NULL;
     }
     cs_session *session = calloc(1, sizeof *session);
@@ -585,7 +587,7 @@ static cs_status reconnect(cs_watcher *watch, cs_error *err)
         return cs_fail(err, CS_ETIMEDOUT, "server %s: nothing heard of job %" PRIu64 " in %u tries",
                        watch->session->endpoint, watch->options.job, watch->failures);
     }
-    watch->reconnects++;
+    watch->lost = true;
     return start_watch(watch, err);
 }
 
@@ -637,6 +639,8 @@ static cs_status take_event(cs_watcher *watch, Codesign__Reply *reply, bool *tak
         watch->sequence++;
         watch->heard_ms = now_ms();
         watch->failures = 0;
+        watch->reconnects += watch->lost;
+        watch->lost = false;
         status = cs_replica_apply(watch->replica, reply->watch_event, err);
         if (!status) {
             if (!watch->options.once && !is_final(reply->watch_event->job)) {
@@ -691,6 +695,11 @@ cs_status cs_watcher_next(cs_watcher *watch, uint32_t wait_ms, const Codesign__W
         *reconnects = watch->reconnects;
     }
     return status;
+}
+
+bool cs_watcher_is_lost(const cs_watcher *watch)
+{
+    return watch->lost;
 }
 
 void cs_watcher_close(cs_watcher *watch)

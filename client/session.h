@@ -22,6 +22,11 @@
 
 typedef struct cs_session cs_session;
 
+/* Whether somebody listens at an ipc endpoint: CS_ETIMEDOUT if not, CS_EPERM where that is not
+ * permitted, CS_EINVAL for a path that no socket can have, CS_EIO. Other endpoints are not probed.
+ */
+CS_MUST_CHECK cs_status cs_session_probe(const char *endpoint, cs_error *err);
+
 /* A session with the server at a ZeroMQ endpoint (ipc:// or tcp://). `timeout_ms` is the longest
  * that a request waits for its answer, over all tries. Nothing is sent yet, but an ipc endpoint
  * nobody listens on is refused at once, with CS_ETIMEDOUT. NULL on failure. */
@@ -79,12 +84,16 @@ cs_watcher *cs_watcher_open(cs_session *session, const cs_watcher_options *optio
  *
  * The lease is renewed while this waits. When the connection breaks, nothing was heard for a whole
  * lease, or an event is missing, the watch connects anew and goes on from the last complete front;
- * *reconnects (if not NULL) counts that. An event is marked `last` only when the job has ended or
- * one front was asked for; it is not to be called after that. Fails with CS_ETIMEDOUT when
- * CS_SESSION_TRIES connections in a row gave no event, or with the server's error. */
+ * *reconnects (if not NULL) counts those that led to an event. An event is marked `last` only when
+ * the job has ended or one front was asked for; it is not to be called after that. Fails with
+ * CS_ETIMEDOUT when CS_SESSION_TRIES connections in a row gave no event, or with the server's
+ * error. */
 CS_MUST_CHECK cs_status cs_watcher_next(cs_watcher *watch, uint32_t wait_ms,
                                         const Codesign__WatchEvent **event, uint32_t *reconnects,
                                         cs_error *err);
+
+/* Whether the connection is lost: the watch connects anew, and no event came since. */
+bool cs_watcher_is_lost(const cs_watcher *watch);
 
 /* Tell the server, without waiting, and free. NULL is allowed. */
 void cs_watcher_close(cs_watcher *watch);

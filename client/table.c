@@ -11,6 +11,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <wchar.h>
 
 typedef enum cell_kind {
     CELL_NOTHING,
@@ -414,60 +415,198 @@ static char *readable(const cs_table *table, table_cell value, int decimals)
     return text;
 }
 
-static struct libscols_table *new_sheet(FILE *stream, size_t width)
+/* ---- fitting a terminal ---- */
+
+#define ELLIPSIS       "..."
+#define ELLIPSIS_WIDTH 3
+
+/* What people are shown of a column: its heading, and below it a text a row. */
+typedef struct shown_column {
+    char **texts; /* owned, as they are */
+    size_t width;
+    unsigned flags;
+    bool right; /* numbers */
+    bool left_out;
+} shown_column;
+
+/* Terminal columns that the character at `text` takes; *bytes is its length. */
+static size_t char_width(const char *text, size_t *bytes)
+{
+    wchar_t wide;
+    mbstate_t state = {0};
+    size_t length = mbrtowc(&wide, text, MB_CUR_MAX, &state);
+    bool is_char = length > 0 && length <= MB_CUR_MAX;
+    int width = is_char ? wcwidth(wide) : 1;
+    *bytes = is_char ? length : 1;
+    return width > 0 ? (size_t)width : 0;
+}
+
+static size_t text_width(const char *text)
+{
+    size_t width = 0;
+    for (size_t bytes; *text; text += bytes) {
+        width += char_width(text, &bytes);
+    }
+    return width;
+}
+
+/* Cut a text that is wider than `width`, and say so at its end. A value that is cut in the middle
+ * would look like another one, so texts of words lose whole words. */
+static void cut_text(char *text, size_t width, bool words)
+{
+    assert(width >= ELLIPSIS_WIDTH);
+    size_t at = 0, end = 0, taken = 0;
+    while (text[at]) {
+        size_t bytes;
+        taken += char_width(text + at, &bytes);
+        if (taken > width - ELLIPSIS_WIDTH) {
+            break;
+        }
+        at += bytes;
+        end = !words || text[at - 1] == ' ' ? at : end;
+    }
+    /* More than three columns follow, and so at least as many bytes. */
+    memcpy(text + end, ELLIPSIS, sizeof ELLIPSIS);
+}
+
+static bool is_cuttable(const shown_column *column)
+{
+    return (column->flags & (CS_COLUMN_CUT | CS_COLUMN_WORDS)) && !column->left_out;
+}
+
+/* Width of all columns, a blank between them; with `cut`, of the narrowest they can be. */
+static size_t total_width(const shown_column *columns, size_t count, bool cut)
+{
+    size_t total = 0;
+    for (size_t c = 0; c < count; c++) {
+        bool narrow = cut && is_cuttable(&columns[c]) && columns[c].width > ELLIPSIS_WIDTH;
+        if (!columns[c].left_out) {
+            total += (total > 0) + (narrow ? ELLIPSIS_WIDTH : columns[c].width);
+        }
+    }
+    return total;
+}
+
+/* Leave columns out, then narrow the widest again and again, until the terminal holds them all or
+ * nothing more can be done. */
+static void fit_columns(shown_column *columns, size_t count, size_t row_count, size_t width)
+{
+    for (size_t c = count; c > 0 && total_width(columns, count, true) > width; c--) {
+        columns[c - 1].left_out = columns[c - 1].flags & CS_COLUMN_SPARE;
+    }
+    size_t total = total_width(columns, count, false);
+    for (bool narrowed = true; total > width && narrowed; total -= narrowed) {
+        shown_column *widest = NULL;
+        for (size_t c = 0; c < count; c++) {
+            if (is_cuttable(&columns[c]) && (!widest || columns[c].width > widest->width)) {
+                widest = &columns[c];
+            }
+        }
+        narrowed = widest && widest->width > ELLIPSIS_WIDTH;
+        if (narrowed) {
+            widest->width--;
+        }
+    }
+    for (size_t c = 0; c < count; c++) {
+        for (size_t r = 0; is_cuttable(&columns[c]) && r <= row_count; r++) {
+            if (text_width(columns[c].texts[r]) > columns[c].width) {
+                cut_text(columns[c].texts[r], columns[c].width,
+                         r > 0 && (columns[c].flags & CS_COLUMN_WORDS));
+            }
+        }
+    }
+}
+
+/* Fill `shown` with column `column` of the table. False for want of memory. */
+static bool show_column(const cs_table *table, size_t column, shown_column *shown)
+{
+    *shown = (shown_column){.flags = table->columns[column].flags, .right = table->row_count > 0};
+    shown->texts = calloc(table->row_count + 1, sizeof *shown->texts);
+    if (!shown->texts) {
+        return false;
+    }
+    int decimals = column_decimals(table, column);
+    for (size_t r = 0; r <= table->row_count; r++) {
+        if (r == 0) {
+            shown->texts[r] = strdup(text_at(table, table->columns[column].heading));
+        } else {
+            table_cell value = cell_at(table, r - 1, column);
+            shown->right = shown->right && (is_number(value) || value.kind == CELL_NOTHING);
+            shown->texts[r] = readable(table, value, decimals);
+        }
+        if (!shown->texts[r]) {
+            return false;
+        }
+        size_t width = text_width(shown->texts[r]);
+        shown->width = width > shown->width ? width : shown->width;
+    }
+    return true;
+}
+
+/* ---- printing for people ---- */
+
+static struct libscols_table *new_sheet(FILE *stream)
 {
     struct libscols_table *sheet = scols_new_table();
     if (sheet) {
         scols_table_set_stream(sheet, stream);
         scols_table_enable_noencoding(sheet, 1); /* texts are safe already */
-        scols_table_set_termforce(sheet, width ? SCOLS_TERMFORCE_ALWAYS : SCOLS_TERMFORCE_NEVER);
-        if (width) {
-            scols_table_set_termwidth(sheet, width);
-        }
+        scols_table_set_termforce(sheet, SCOLS_TERMFORCE_NEVER);
     }
     return sheet;
 }
 
-static void put_people(const cs_table *table, FILE *stream, size_t width, bool *failed)
+static void print_columns(const shown_column *columns, size_t count, size_t row_count, FILE *stream,
+                          bool *failed)
 {
-    struct libscols_table *sheet = new_sheet(stream, width);
-    *failed = *failed || !sheet;
-    for (size_t c = 0; c < table->column_count && !*failed; c++) {
-        if (table->columns[c].flags & CS_COLUMN_PEOPLE) {
-            bool right = table->row_count > 0;
-            for (size_t r = 0; r < table->row_count && right; r++) {
-                table_cell value = cell_at(table, r, c);
-                right = is_number(value) || value.kind == CELL_NOTHING;
-            }
-            int flags = (right ? SCOLS_FL_RIGHT : 0) |
-                        (table->columns[c].flags & CS_COLUMN_CUT ? SCOLS_FL_TRUNC : 0);
-            const char *heading = text_at(table, table->columns[c].heading);
-            *failed = !scols_table_new_column(sheet, heading, 0, flags);
-        }
+    struct libscols_table *sheet = new_sheet(stream);
+    struct libscols_line **lines = calloc(row_count + 1, sizeof *lines);
+    *failed = *failed || !sheet || !lines;
+    for (size_t c = 0; c < count && !*failed; c++) {
+        *failed =
+            !columns[c].left_out && !scols_table_new_column(sheet, columns[c].texts[0], 0,
+                                                            columns[c].right ? SCOLS_FL_RIGHT : 0);
     }
-    struct libscols_line **lines = calloc(table->row_count + 1, sizeof(void *));
-    *failed = *failed || !lines;
-    for (size_t r = 0; r < table->row_count && !*failed; r++) {
+    for (size_t r = 0; r < row_count && !*failed; r++) {
         lines[r] = scols_table_new_line(sheet, NULL);
         *failed = !lines[r];
-    }
-    size_t shown = 0;
-    for (size_t c = 0; c < table->column_count && !*failed; c++) {
-        if (!(table->columns[c].flags & CS_COLUMN_PEOPLE)) {
-            continue;
+        size_t place = 0;
+        for (size_t c = 0; c < count && !*failed; c++) {
+            if (!columns[c].left_out) {
+                *failed = scols_line_set_data(lines[r], place++, columns[c].texts[r + 1]) != 0;
+            }
         }
-        int decimals = column_decimals(table, c);
-        for (size_t r = 0; r < table->row_count && !*failed; r++) {
-            char *text = readable(table, cell_at(table, r, c), decimals);
-            *failed = !text || scols_line_refer_data(lines[r], shown, text) != 0;
-        }
-        shown++;
     }
     if (!*failed) {
         *failed = scols_print_table(sheet) != 0;
     }
     free(lines);
     scols_unref_table(sheet);
+}
+
+static void put_people(const cs_table *table, FILE *stream, size_t width, bool *failed)
+{
+    size_t count = 0;
+    shown_column *columns = calloc(table->column_count + 1, sizeof *columns);
+    *failed = *failed || !columns;
+    for (size_t c = 0; c < table->column_count && !*failed; c++) {
+        if (table->columns[c].flags & CS_COLUMN_PEOPLE) {
+            *failed = !show_column(table, c, &columns[count++]);
+        }
+    }
+    if (width && !*failed) {
+        fit_columns(columns, count, table->row_count, width);
+    }
+    if (!*failed) {
+        print_columns(columns, count, table->row_count, stream, failed);
+    }
+    for (size_t c = 0; c < count; c++) {
+        for (size_t r = 0; columns[c].texts && r <= table->row_count; r++) {
+            free(columns[c].texts[r]);
+        }
+        free(columns[c].texts);
+    }
+    free(columns);
 }
 
 /* A line of a record: the heading (once for a list) and the value. */
@@ -510,7 +649,7 @@ static char *readable_list_row(const cs_table *list, size_t row)
 
 static void put_people_record(const cs_table *table, FILE *stream, bool *failed)
 {
-    struct libscols_table *sheet = new_sheet(stream, 0);
+    struct libscols_table *sheet = new_sheet(stream);
     *failed = *failed || !sheet || scols_table_enable_noheadings(sheet, 1) != 0 ||
               !scols_table_new_column(sheet, "field", 0, 0) ||
               !scols_table_new_column(sheet, "value", 0, 0);

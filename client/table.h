@@ -27,7 +27,10 @@ typedef enum cs_column_flags {
     CS_COLUMN_PEOPLE = 1, /* in tables for people */
     CS_COLUMN_DATA = 2,   /* in CSV and JSON */
     CS_COLUMN_BOTH = 3,
-    CS_COLUMN_CUT = 4, /* may be cut where a terminal is too narrow */
+    /* Where a terminal is too narrow for all: */
+    CS_COLUMN_CUT = 4,    /* may be cut anywhere, then ends with "..." */
+    CS_COLUMN_WORDS = 8,  /* may be cut behind a blank */
+    CS_COLUMN_SPARE = 16, /* may be left out, the last one first */
 } cs_column_flags;
 
 typedef struct cs_table cs_table;
@@ -58,7 +61,8 @@ void cs_table_put_decimal(cs_table *table, const char *text);
  * cells are separated by blanks and rows by "; ". Takes ownership. */
 void cs_table_put_list(cs_table *table, cs_table *list);
 
-/* Print. `width` is that of the terminal, which columns that may be cut have to fit; 0: no limit.
+/* Print. `width` is that of the terminal, which columns that may be cut or left out have to fit;
+ * 0: no limit.
  * CS_ENOMEM, CS_EIO. */
 CS_MUST_CHECK cs_status cs_table_print(const cs_table *table, cs_format format, FILE *stream,
                                        size_t width, cs_error *err);

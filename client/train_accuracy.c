@@ -14,6 +14,7 @@
 #include <string.h>
 
 #define MAX_TABLE_BYTES (1u << 28)
+#define EXIT_USAGE      2 /* as of codesign-client */
 
 const char *argp_program_version = "codesign-train-accuracy " CODESIGN_VERSION;
 
@@ -206,6 +207,7 @@ int main(int argc, char **argv)
                    .licence = "Apache-2.0",
                    .column = "val_top1"},
     };
+    argp_err_exit_status = EXIT_USAGE;
     argp_parse(&argp, argc, argv, 0, NULL, &arguments);
 
     cs_error err = {.status = CS_OK};

@@ -19,9 +19,8 @@ static const struct argp_option submit_options[] = {
     {"name", CS_OPTION_NAME, "NAME", 0, "Name of the job, instead of the file's", 0},
     {"seed", CS_OPTION_SEED, "N", 0, "Seed of its random streams, instead of the file's", 0},
     {"set", CS_OPTION_SET, "KEY=VALUE", 0,
-     "Replace or add a value of the job file, e.g. evaluations=5000 or engine_options.population=50; may "
-     "be "
-     "repeated",
+     "Replace or add a value of the job file, e.g. evaluations=5000 or "
+     "engine_options.population=50; may be repeated",
      0},
     {"watch", CS_OPTION_WATCH, NULL, 0, "Follow the job after submitting it", 0},
     {0},

@@ -15,7 +15,7 @@
     X(OTHER, 1, "failed for another reason")                                                       \
     X(USAGE, 2, "wrong usage")                                                                     \
     X(REFUSED, 3, "input refused, here or by the server")                                          \
-    X(NOT_FOUND, 4, "no such job or file")                                                         \
+    X(NOT_FOUND, 4, "no such job, FILE or DIR")                                                    \
     X(UNREACHABLE, 5, "no server, or no answer in time")                                           \
     X(STATE, 6, "not possible in this state, exists already, or busy")                             \
     X(LIMIT, 7, "over a limit")                                                                    \

@@ -22,7 +22,9 @@
 #define LINE_MS        1000 /* between lines elsewhere */
 #define RATE_WINDOW_MS 5000
 #define LIVE_ROWS      12
-#define BAR_COLUMNS    40
+#define BAR_COLUMNS    24 /* so that ten-digit counts beside it fit 80 columns */
+
+#define LOST_TEXT "connection lost, trying again"
 
 #define TERMINAL_BEGIN "\033[?25l\033[?7l" /* no cursor, no wrapping of lines */
 #define TERMINAL_END   "\033[?7h\033[?25h"
@@ -43,6 +45,7 @@ typedef struct job_view {
     sample older, newer; /* for the rate: of the last 5 to 10 seconds */
     bool sampled;
     uint32_t reconnects;
+    bool lost;     /* the connection */
     char *summary; /* of the last event; owned */
 } job_view;
 
@@ -74,16 +77,17 @@ static double share(uint64_t part, uint64_t whole)
     return whole ? (double)part / (double)whole : 0;
 }
 
-/* The progress of a job on one line, without its end. */
-static void put_progress(FILE *stream, const Codesign__Job *job, double rate)
+static void put_progress(FILE *stream, const Codesign__Job *job)
 {
-    char done[CS_TEXT_NUMBER], budget[CS_TEXT_NUMBER], front[CS_TEXT_NUMBER];
-    char speed[CS_TEXT_NUMBER];
-    fprintf(stream,
-            "%s of %s evaluations (%.1f %%), %s/s, feasible %.1f %%, front %s, "
-            "hypervolume %.5f",
-            cs_text_count(job->evaluations, done), cs_text_count(job->budget, budget),
-            100 * share(job->evaluations, job->budget),
+    char done[CS_TEXT_NUMBER], budget[CS_TEXT_NUMBER];
+    fprintf(stream, "%s of %s evaluations (%.1f %%)", cs_text_count(job->evaluations, done),
+            cs_text_count(job->budget, budget), 100 * share(job->evaluations, job->budget));
+}
+
+static void put_numbers(FILE *stream, const Codesign__Job *job, double rate)
+{
+    char speed[CS_TEXT_NUMBER], front[CS_TEXT_NUMBER];
+    fprintf(stream, "%s/s, feasible %.1f %%, front %s, hypervolume %.5f",
             cs_text_count((uint64_t)(rate + 0.5), speed),
             100 * share(job->feasible, job->evaluations), cs_text_count(job->front_size, front),
             job->hypervolume);
@@ -109,7 +113,9 @@ static void print_line(job_view *view, const Codesign__Job *job, double rate, bo
         view->printed_ms = at;
         put_state(view->lines, job);
         fputs("; ", view->lines);
-        put_progress(view->lines, job, rate);
+        put_progress(view->lines, job);
+        fputs(", ", view->lines);
+        put_numbers(view->lines, job, rate);
         fputc('\n', view->lines);
         fflush(view->lines);
     }
@@ -127,7 +133,7 @@ static void put_bar(FILE *stream, const Codesign__Job *job)
     fputs("] ", stream);
 }
 
-/* State and progress on two lines, malloc'd; NULL for want of memory. */
+/* State, progress and numbers on a line each, malloc'd; NULL for want of memory. */
 static char *summarize(const Codesign__Job *job, double rate)
 {
     char *summary = NULL;
@@ -139,7 +145,9 @@ static char *summarize(const Codesign__Job *job, double rate)
     put_state(stream, job);
     fputc('\n', stream);
     put_bar(stream, job);
-    put_progress(stream, job, rate);
+    put_progress(stream, job);
+    fputc('\n', stream);
+    put_numbers(stream, job, rate);
     fputc('\n', stream);
     if (fclose(stream) != 0) {
         free(summary);
@@ -168,7 +176,11 @@ static char *compose(const job_view *view, size_t rows)
                 rows < count ? rows : count, cs_text_count(count, total));
         cs_design_print_caveats(view->detail, stream);
     }
-    if (view->reconnects) {
+    if (view->lost) {
+        fputs(LOST_TEXT "\n", stream);
+    } else if (view->reconnects == 1) {
+        fputs("connected anew once\n", stream);
+    } else if (view->reconnects) {
         fprintf(stream, "connected anew %" PRIu32 " times\n", view->reconnects);
     }
     fputs("Ctrl-C stops watching, not the job\n", stream);
@@ -188,17 +200,11 @@ static void rewind_frame(job_view *view)
     view->drawn = 0;
 }
 
-static void draw(job_view *view, const Codesign__Job *job, double rate)
+static void draw(job_view *view)
 {
-    char *summary = summarize(job, rate);
-    if (!summary) {
-        return; /* the next one may succeed */
-    }
-    free(view->summary);
-    view->summary = summary;
     struct winsize size = {0};
     (void)ioctl(STDOUT_FILENO, TIOCGWINSZ, &size);
-    size_t other = 9; /* lines of the frame that are no rows, and the one below it */
+    size_t other = 10; /* lines of the frame that are no rows, and the one below it */
     size_t rows = size.ws_row > other ? size.ws_row - other : 0;
     char *frame = compose(view, rows < LIVE_ROWS ? rows : LIVE_ROWS);
     if (!frame) {
@@ -215,6 +221,36 @@ static void draw(job_view *view, const Codesign__Job *job, double rate)
     fputs("\033[J", stdout);
     fflush(stdout);
     free(frame);
+}
+
+static void draw_event(job_view *view, const Codesign__Job *job, double rate)
+{
+    char *summary = summarize(job, rate);
+    if (summary) { /* else the next one may succeed */
+        free(view->summary);
+        view->summary = summary;
+        draw(view);
+    }
+}
+
+/* Say, once each time, that the connection was lost and that there is one again. */
+static void tell_connection(job_view *view, bool lost, uint32_t reconnects)
+{
+    bool now_lost = lost && !view->lost, anew = reconnects > view->reconnects;
+    view->lost = lost;
+    view->reconnects = reconnects;
+    if (view->live) {
+        if (now_lost && view->summary) {
+            draw(view);
+        }
+        return; /* the next event draws the rest */
+    }
+    if (anew) {
+        fputs("codesign-client: connected anew\n", stderr);
+    }
+    if (now_lost) {
+        fputs("codesign-client: " LOST_TEXT "\n", stderr);
+    }
 }
 
 /* ---- following ---- */
@@ -251,11 +287,9 @@ static cs_status follow(job_view *view, int signal_fd, cs_exit *code, cs_error *
     bool stopped = false;
     while (!status && !stopped) {
         const Codesign__WatchEvent *event;
-        uint32_t before = view->reconnects;
-        status = cs_watcher_next(watcher, LINE_MS, &event, &view->reconnects, err);
-        if (view->reconnects > before && !view->live) {
-            fputs("codesign-client: connected anew\n", stderr);
-        }
+        uint32_t reconnects = view->reconnects;
+        status = cs_watcher_next(watcher, LINE_MS, &event, &reconnects, err);
+        tell_connection(view, cs_watcher_is_lost(watcher), reconnects);
         struct signalfd_siginfo signal;
         if (!status && read(signal_fd, &signal, sizeof signal) == sizeof signal) {
             *code = CS_EXIT_INTERRUPTED;
@@ -268,7 +302,7 @@ static cs_status follow(job_view *view, int signal_fd, cs_exit *code, cs_error *
             view->detail->job->mixed = job->mixed;
             double rate = measure_rate(view, job->evaluations);
             if (view->live) {
-                draw(view, job, rate);
+                draw_event(view, job, rate);
             } else {
                 print_line(view, job, rate, stopped);
             }

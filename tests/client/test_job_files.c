@@ -7,7 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 /* Every test runs in an empty folder of its own. */
@@ -168,6 +170,13 @@ START_TEST(an_altered_export_is_refused)
     ck_assert_int_eq(unlink("out/files/2-net.conf"), 0);
     ck_assert_ptr_nonnull(strstr(refused("out", NULL, CS_EINVAL), "out/bundle.conf:"));
 
+    put("out/bundle.conf", "kind = \"bindle\";\n");
+    ck_assert_ptr_nonnull(
+        strstr(refused("out", NULL, CS_EINVAL), "out/bundle.conf:1: kind: must be \"bundle\""));
+    put("out/bundle.conf", "job = \"my_job.conf\";\n");
+    why = refused("out/my_job.conf", NULL, CS_EINVAL);
+    ck_assert_msg(strstr(why, "out/bundle.conf") && strstr(why, "kind"), "%s", why);
+
     static const char *const escapes[] = {"/etc/passwd", "../x", "a/../../x", "..", ""};
     for (size_t i = 0; i < sizeof escapes / sizeof *escapes; i++) {
         char text[300];
@@ -225,6 +234,18 @@ static void expect_address(const char *given, const char *expected)
     free(endpoint);
 }
 
+static int listen_at(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    ck_assert_uint_lt(strlen(path), sizeof address.sun_path);
+    strcpy(address.sun_path, path);
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
+    ck_assert_int_eq(listen(fd, 8), 0);
+    return fd;
+}
+
 START_TEST(the_first_that_says_something_counts)
 {
     enter_folder();
@@ -237,7 +258,7 @@ START_TEST(the_first_that_says_something_counts)
     expect_address(NULL, "ipc:///run/codesign/codesignd.sock");
 
     ck_assert_int_eq(mkdir("codesign", 0777), 0);
-    put("codesign/codesignd.sock", "");
+    int listener = listen_at("codesign/codesignd.sock");
     snprintf(socket_path, sizeof socket_path, "%s/codesign/codesignd.sock", here);
     snprintf(endpoint, sizeof endpoint, "ipc://%s", socket_path);
     expect_address(NULL, endpoint);
@@ -262,6 +283,13 @@ START_TEST(the_first_that_says_something_counts)
     put(".config/codesign/client.conf", "\nsevrer = \"tcp://conf:1\";\n");
     ck_assert_ptr_null(cs_address_find(NULL, &err));
     ck_assert_ptr_nonnull(strstr(err.text, "client.conf:2: sevrer: unknown key"));
+
+    /* The socket stays, but nobody listens any more. */
+    put(".config/codesign/client.conf", "");
+    expect_address(NULL, endpoint);
+    close(listener);
+    ck_assert_int_eq(access("codesign/codesignd.sock", F_OK), 0);
+    expect_address(NULL, "ipc:///run/codesign/codesignd.sock");
 }
 END_TEST
 

@@ -326,6 +326,51 @@ START_TEST(people_read_columns_and_records)
 }
 END_TEST
 
+static char *printed_narrow(const cs_table *table, size_t width)
+{
+    char *out = NULL;
+    size_t size;
+    FILE *stream = open_memstream(&out, &size);
+    cs_error err = {0};
+    ck_assert_int_eq(cs_table_print(table, CS_FORMAT_TABLE, stream, width, &err), CS_OK);
+    fclose(stream);
+    return out;
+}
+
+START_TEST(a_narrow_terminal_changes_no_value)
+{
+    cs_table *table = cs_table_new();
+    cs_table_add_column(table, "name", "name", CS_COLUMN_BOTH | CS_COLUMN_CUT);
+    cs_table_add_column(table, "ms", "ms", CS_COLUMN_BOTH);
+    cs_table_add_column(table, "genes", "genes", CS_COLUMN_BOTH | CS_COLUMN_WORDS);
+    cs_table_add_column(table, "owner", "owner", CS_COLUMN_BOTH | CS_COLUMN_SPARE);
+    cs_table_add_row(table);
+    cs_table_put_text(table, "long-winded");
+    cs_table_put_count(table, 1234);
+    cs_table_put_text(table, "8 8 128 4 0.5 64 25");
+    cs_table_put_text(table, "somebody");
+    static const struct {
+        size_t width;
+        const char *row;
+    } cases[] = {
+        {0, "long-winded 1234 8 8 128 4 0.5 64 25 somebody\n"},
+        {45, "long-winded 1234 8 8 128 4 0.5 64 25 somebody\n"},
+        {44, "long-winded 1234 8 8 128 4 0.5 ... somebody\n"},
+        {38, "long-winded 1234 8 8 128 ... somebody\n"},
+        {20, "long... 1234 8 8 ...\n"}, /* the owner needs too much */
+        {12, "... 1234 ...\n"},
+        {3, "... 1234 ...\n"}, /* no less can be said */
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *text = printed_narrow(table, cases[i].width);
+        const char *row = strchr(text, '\n') + 1;
+        ck_assert_msg(strcmp(row, cases[i].row) == 0, "%zu columns: '%s'", cases[i].width, row);
+        free(text);
+    }
+    cs_table_free(table);
+}
+END_TEST
+
 /* ---- designs ---- */
 
 #define GENES   6
@@ -532,6 +577,7 @@ int main(void)
     tcase_add_test(tests, json_is_json);
     tcase_add_test(tests, decimals_are_json_numbers_or_text);
     tcase_add_test(tests, people_read_columns_and_records);
+    tcase_add_test(tests, a_narrow_terminal_changes_no_value);
     tcase_add_test(tests, a_front_table_shows_spread_rows_with_their_ranks);
     tcase_add_test(tests, a_front_in_json_has_every_row_and_gene);
     tcase_add_test(tests, the_legend_names_the_proxy_and_what_is_recalled);

@@ -583,6 +583,7 @@ START_TEST(a_watch_survives)
                       err.text);
         ck_assert_ptr_nonnull(event);
         last = event->last;
+        ck_assert(!cs_watcher_is_lost(watcher));
         ck_assert_uint_ge(replica.number, number);
         number = replica.number;
         /* Whatever is lost, what is shown is a front that the server had. */
@@ -663,16 +664,20 @@ START_TEST(leases_are_renewed_in_silence_and_given_up_at_last)
     cs_watcher *watcher = cs_watcher_open(session, &options, &replica, &err);
     const Codesign__WatchEvent *event;
     cs_status status = CS_OK;
+    uint32_t reconnects = 0;
     double begin = now_s();
     while (!status && now_s() - begin < 10) {
-        status = cs_watcher_next(watcher, 50, &event, NULL, &err);
+        status = cs_watcher_next(watcher, 50, &event, &reconnects, &err);
         ck_assert_ptr_null(event);
     }
+    bool lost = cs_watcher_is_lost(watcher);
     cs_watcher_close(watcher);
     cs_replica_release(&replica);
     cs_session_close(session);
     fake_server_stop(&server);
     ck_assert_int_eq(status, CS_ETIMEDOUT);
+    ck_assert_uint_eq(reconnects, 0); /* no event, so none is known to have succeeded */
+    ck_assert(lost);
     ck_assert_int_eq(script.watches, CS_SESSION_TRIES);
     ck_assert_int_ge(script.acks, CS_SESSION_TRIES);
 }

@@ -131,6 +131,15 @@ START_TEST(test_refuses)
 }
 END_TEST
 
+START_TEST(test_wrong_usage)
+{
+    char log[1024];
+    snprintf(log, sizeof log, "%s/test_train_accuracy.usage.log", CODESIGN_BINARY_DIR);
+    ck_assert_int_eq(run(NULL, NULL, log), 2); /* ends with --data */
+    unlink(log);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("train_accuracy");
@@ -141,6 +150,7 @@ int main(void)
     suite_add_tcase(suite, remake);
     TCase *bad = tcase_create("refused");
     tcase_add_loop_test(bad, test_refuses, 0, (int)(sizeof refused / sizeof *refused));
+    tcase_add_test(bad, test_wrong_usage);
     suite_add_tcase(suite, bad);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
