@@ -1,8 +1,8 @@
 /* Submission: see submit.h. */
 #include "daemon/submit.h"
 
+#include "base/library.h"
 #include "daemon/convert.h"
-#include "daemon/library.h"
 #include "daemon/server.h"
 
 #include <stdio.h>
@@ -122,7 +122,7 @@ static cs_status gather_files(cs_admission *admission, cs_error *err)
             size_t size;
             cs_error failure;
             char *bytes = cs_library_read(admission->server->settings.library, role->folder, name,
-                                          &size, &failure);
+                                          CS_BUNDLE_MAX_FILE_BYTES, &size, &failure);
             status = bytes ? cs_bundle_add_file(bundle, name, bytes, size, err)
                            : cs_conf_fail(place, err, "%s", failure.text);
             free(bytes);

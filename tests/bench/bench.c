@@ -2,7 +2,7 @@
 #include "tests/bench/bench.h"
 
 #include "base/file.h"
-#include "daemon/library.h"
+#include "base/library.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,9 +41,9 @@ cs_plan *bench_plan(const char *path, const char *const *sets, size_t set_count)
         const char *name = NULL;
         bench_check(cs_conf_maybe_string(cs_conf_root(conf), role->key, &name, &error), &error);
         if (name && !cs_bundle_find(&bundle, name)) {
-            char *file = bench_must(
-                cs_library_read(CODESIGN_SOURCE_DIR "/configs", role->folder, name, &size, &error),
-                &error);
+            char *file = bench_must(cs_library_read(CODESIGN_SOURCE_DIR "/configs", role->folder,
+                                                    name, CS_BUNDLE_MAX_FILE_BYTES, &size, &error),
+                                    &error);
             bench_check(cs_bundle_add_file(&bundle, name, file, size, &error), &error);
             free(file);
         }

@@ -1,8 +1,7 @@
 /* The library: see library.h. */
-#include "daemon/library.h"
+#include "base/library.h"
 
 #include "base/file.h"
-#include "search/bundle.h"
 
 #include <ctype.h>
 #include <dirent.h>
@@ -51,14 +50,14 @@ static void list_folder(const char *path, char *list, size_t size)
     }
 }
 
-char *cs_library_read(const char *library, const char *folder, const char *name, size_t *size,
-                      cs_error *err)
+char *cs_library_read(const char *library, const char *folder, const char *name, size_t limit,
+                      size_t *size, cs_error *err)
 {
     static const char *const endings[] = {".conf", ""};
     char path[PATH_MAX];
     if (!is_plain_name(name)) {
         cs_fail(err, CS_EINVAL,
-                "'%.100s' is not a name of the server's library (letters, digits, '-', '_', '.'); "
+                "'%.100s' is not a name of the library (letters, digits, '-', '_', '.'); "
                 "for a file of your own give a path with a '/'",
                 name);
         return NULL;
@@ -66,7 +65,7 @@ char *cs_library_read(const char *library, const char *folder, const char *name,
     for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
         cs_error failure;
         snprintf(path, sizeof path, "%s/%s/%s%s", library, folder, name, endings[i]);
-        char *data = cs_file_read(path, CS_BUNDLE_MAX_FILE_BYTES, size, &failure);
+        char *data = cs_file_read(path, limit, size, &failure);
         if (data) {
             return data;
         }
@@ -78,7 +77,7 @@ char *cs_library_read(const char *library, const char *folder, const char *name,
     char list[300];
     snprintf(path, sizeof path, "%s/%s", library, folder);
     list_folder(path, list, sizeof list);
-    cs_fail(err, CS_ENOENT, "the server's library has no %s '%s'; it has: %s", folder, name,
+    cs_fail(err, CS_ENOENT, "the library has no %s '%s'; it has: %s", folder, name,
             *list ? list : "none");
     return NULL;
 }

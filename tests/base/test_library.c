@@ -1,8 +1,7 @@
-/* What the library promises (daemon/library.h): its own files, and no others. */
-#include "daemon/library.h"
+/* What the library promises (base/library.h): its own files, and no others. */
+#include "base/library.h"
 
 #include "base/file.h"
-#include "search/bundle.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -10,6 +9,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define LIMIT 4096
 
 /* library.XXXXXX holds spaces/{alpha.conf, beta, .hidden.conf, .hidden}, spaces/inner/deep.conf,
  * empty/, and secret.conf beside the folders. */
@@ -59,7 +60,7 @@ static void expect_read(const char *name, const char *content)
 {
     size_t size = 0;
     cs_error err = {0};
-    char *data = cs_library_read(root, "spaces", name, &size, &err);
+    char *data = cs_library_read(root, "spaces", name, LIMIT, &size, &err);
     ck_assert_msg(data != NULL, "%s: %s", name, err.text);
     ck_assert_uint_eq(size, strlen(content));
     ck_assert_mem_eq(data, content, size);
@@ -70,7 +71,7 @@ static void expect_refused(const char *folder, const char *name, cs_status statu
 {
     size_t size = 77;
     cs_error err = {0};
-    char *data = cs_library_read(root, folder, name, &size, &err);
+    char *data = cs_library_read(root, folder, name, LIMIT, &size, &err);
     ck_assert_msg(data == NULL, "%s was read", name);
     ck_assert_msg(err.status == status, "%s: %s", name, err.text);
     ck_assert_msg(strstr(err.text, word) != NULL, "%s", err.text);
@@ -113,7 +114,7 @@ START_TEST(test_no_name_leads_out_of_the_folder)
         "\xc3\xa4pfel",
     };
     for (size_t i = 0; i < sizeof tricks / sizeof *tricks; i++) {
-        expect_refused("spaces", tricks[i], CS_EINVAL, "not a name of the server's library");
+        expect_refused("spaces", tricks[i], CS_EINVAL, "not a name of the library");
     }
 }
 END_TEST
@@ -141,7 +142,7 @@ START_TEST(test_what_is_missing_is_told_with_what_is_there)
     expect_refused("no-such-folder", "gamma", CS_ENOENT, "it has: none");
     size_t size;
     cs_error err = {0};
-    ck_assert_ptr_null(cs_library_read(root, "spaces", "gamma", &size, &err));
+    ck_assert_ptr_null(cs_library_read(root, "spaces", "gamma", LIMIT, &size, &err));
     ck_assert_msg(strstr(err.text, "hidden") == NULL, "%s", err.text);
 }
 END_TEST
@@ -158,7 +159,7 @@ START_TEST(test_a_file_that_is_too_large_is_refused)
     in_root("spaces/large.conf", path);
     FILE *file = fopen(path, "w");
     ck_assert_ptr_nonnull(file);
-    ck_assert_int_eq(ftruncate(fileno(file), CS_BUNDLE_MAX_FILE_BYTES + 1), 0);
+    ck_assert_int_eq(ftruncate(fileno(file), LIMIT + 1), 0);
     fclose(file);
     expect_refused("spaces", "large", CS_ELIMIT, "large.conf");
     ck_assert_int_eq(unlink(path), 0);
