@@ -29,10 +29,12 @@ static int visible(const struct dirent *entry)
     return entry->d_name[0] != '.';
 }
 
-/* "mnasnet, nahas": what the folder holds, without .conf. */
+/* "mnasnet, nahas": what the folder holds, without .conf; where they are too many, "..." stands for
+ * the rest. */
 static void list_folder(const char *path, char *list, size_t size)
 {
     struct dirent **entries;
+    bool full = false;
     list[0] = '\0';
     int count = scandir(path, &entries, visible, alphasort);
     for (int i = 0; i < count; i++) {
@@ -42,7 +44,10 @@ static void list_folder(const char *path, char *list, size_t size)
             *dot = '\0';
         }
         size_t used = strlen(list);
-        snprintf(list + used, size - used, "%s%s", used ? ", " : "", name);
+        if (!full) {
+            full = used + strlen(", ") + strlen(name) + sizeof ", ..." > size;
+            snprintf(list + used, size - used, "%s%s", used ? ", " : "", full ? "..." : name);
+        }
         free(entries[i]);
     }
     if (count >= 0) {
