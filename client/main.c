@@ -148,11 +148,12 @@ static char *filter_help(int key, const char *text, void *input)
     return help;
 }
 
-static const struct argp front = {.parser = parse_front,
-                                  .args_doc = "VERB [ARGUMENT...]",
-                                  .doc = "Submit searches to codesignd and follow them.\v ",
-                                  .children = children,
-                                  .help_filter = filter_help};
+static const struct argp front = {
+    .parser = parse_front,
+    .args_doc = "VERB [ARGUMENT...]",
+    .doc = "Submit searches to codesignd and follow them, or simulate designs without it.\v ",
+    .children = children,
+    .help_filter = filter_help};
 
 int main(int argc, char **argv)
 {

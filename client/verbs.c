@@ -52,6 +52,19 @@ static const struct argp_option resume_options[] = {
     {0},
 };
 
+static const struct argp_option simulate_options[] = {
+    {"network", CS_OPTION_NETWORK, "FILE|NAME", 0, "The network", 0},
+    {"accelerator", CS_OPTION_ACCELERATOR, "FILE|NAME", 0, "The accelerator", 0},
+    {"technology", CS_OPTION_TECHNOLOGY, "FILE|NAME", 0, "The technology (default edge-22nm)", 0},
+    {"library", CS_OPTION_LIBRARY, "DIR", 0,
+     "Where names are looked up (default $CODESIGN_LIBRARY, else the installed data)", 0},
+    {"set", CS_OPTION_SET, "FIELD=VALUE", 0,
+     "Change a field of the accelerator, as its file names it; may be repeated", 0},
+    {"sweep", CS_OPTION_SWEEP, "FIELD=V1,V2,...", 0, "Try each of these values of a field", 0},
+    {"per-layer", CS_OPTION_PER_LAYER, NULL, 0, "Show each layer, too", 0},
+    {0},
+};
+
 const cs_verb cs_verbs[] = {
     {.name = "submit-job",
      .arguments = "FILE|DIR",
@@ -112,6 +125,14 @@ const cs_verb cs_verbs[] = {
      .parse = cs_job_parse,
      .input_size = sizeof(cs_job_input),
      .run = cs_run_resume_job},
+    {.name = "simulate",
+     .text = "Simulate a network on an accelerator, without a server",
+     .details = "A name with '/' is a file, one without is looked up in the library's folders "
+                "networks, accelerators and technology.",
+     .options = simulate_options,
+     .parse = cs_simulate_parse,
+     .input_size = sizeof(cs_simulate_input),
+     .run = cs_run_simulate},
     {.name = "ping", .text = "Ask the server whether it is there", .run = cs_run_ping},
     {0},
 };

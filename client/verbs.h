@@ -21,6 +21,7 @@
     X(LIMIT, 7, "over a limit")                                                                    \
     X(PERMISSION, 8, "not permitted")                                                              \
     X(VERSION, 9, "server and client do not speak the same version")                               \
+    X(INFEASIBLE, 10, "what was to be simulated cannot run")                                       \
     X(JOB_FAILED, 20, "the watched job failed")                                                    \
     X(JOB_CANCELLED, 21, "the watched job was cancelled")                                          \
     X(JOB_PAUSED, 22, "the watched job is paused")                                                 \
@@ -117,6 +118,12 @@ typedef enum cs_option_key {
     CS_OPTION_SEED,
     CS_OPTION_SET,
     CS_OPTION_WATCH,
+    CS_OPTION_NETWORK,
+    CS_OPTION_ACCELERATOR,
+    CS_OPTION_TECHNOLOGY,
+    CS_OPTION_LIBRARY,
+    CS_OPTION_SWEEP,
+    CS_OPTION_PER_LAYER,
     CS_OPTION_SERVER,
     CS_OPTION_FORMAT,
     CS_OPTION_TIMEOUT,
@@ -145,5 +152,20 @@ typedef struct cs_submit_input {
 
 error_t cs_submit_parse(int key, char *text, struct argp_state *state, void *input);
 cs_exit cs_run_submit_job(cs_client *client, const void *input);
+
+/* ---- simulate ---- */
+
+typedef struct cs_simulate_input {
+    const char *network, *accelerator; /* names or paths */
+    const char *technology;            /* the same, or NULL: the usual one */
+    const char *library;               /* NULL: not given */
+    const char *sets[CS_BUNDLE_MAX_SETS];
+    size_t set_count;
+    const char *sweep; /* or NULL */
+    bool per_layer;
+} cs_simulate_input;
+
+error_t cs_simulate_parse(int key, char *text, struct argp_state *state, void *input);
+cs_exit cs_run_simulate(cs_client *client, const void *input);
 
 #endif
