@@ -34,6 +34,9 @@ const cs_accelerator_field cs_accelerator_fields[] = {
           1 << 20, activation_entries),
     FIELD("link_gbps", "io_bandwidth_gbps", "off-chip link in each direction, 1e9 bytes/s", GIGA,
           GIGA, 1000000, 1000000000000, link_bytes_per_s),
+    FIELD("narrow_memory_kib", "narrow_memory_kib",
+          "memory of a PE for activations alone, KiB; 0: they share PE memory", KIB, KIB, 0,
+          1ull << 28, narrow_memory_bytes),
 };
 
 const uint32_t cs_accelerator_field_count =
@@ -44,6 +47,16 @@ const uint32_t cs_accelerator_field_count =
 static const char *name_under(const cs_accelerator_field *field, cs_naming naming)
 {
     return naming == CS_NAMING_NAHAS ? field->nahas : field->name;
+}
+
+/* Those that may be absent come last. */
+static size_t required_count(void)
+{
+    size_t count = 0;
+    while (count < FIELD_COUNT && cs_accelerator_fields[count].min > 0) {
+        count++;
+    }
+    return count;
 }
 
 static const char *field_name(const void *context, size_t index)
@@ -146,8 +159,8 @@ cs_status cs_accelerator_read(cs_conf_node file, cs_accelerator *accelerator, bo
     }
     cs_conf_node nodes[FIELD_COUNT];
     bool any_recalled = false;
-    status =
-        cs_provenance_values(file, field_name, &naming, FIELD_COUNT, nodes, &any_recalled, err);
+    status = cs_provenance_values(file, field_name, &naming, FIELD_COUNT, required_count(), nodes,
+                                  &any_recalled, err);
     if (status) {
         return status;
     }
@@ -156,6 +169,9 @@ cs_status cs_accelerator_read(cs_conf_node file, cs_accelerator *accelerator, bo
         const cs_accelerator_field *field = &cs_accelerator_fields[i];
         double unit = naming == CS_NAMING_NAHAS ? field->nahas_unit : field->unit;
         double in_file;
+        if (!cs_conf_exists(nodes[i])) {
+            continue;
+        }
         status = cs_conf_as_number(nodes[i], (double)field->min / unit, (double)field->max / unit,
                                    &in_file, err);
         if (status) {
@@ -171,6 +187,12 @@ cs_status cs_accelerator_read(cs_conf_node file, cs_accelerator *accelerator, bo
     *accelerator = read;
     *recalled = *recalled || any_recalled;
     return CS_OK;
+}
+
+uint64_t cs_activation_memory_bytes(const cs_accelerator *accelerator)
+{
+    return accelerator->narrow_memory_bytes > 0 ? accelerator->narrow_memory_bytes
+                                                : accelerator->pe_memory_bytes;
 }
 
 uint64_t cs_accelerator_macs_per_cycle(const cs_accelerator *accelerator)

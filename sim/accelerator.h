@@ -15,6 +15,7 @@
 
 #include "base/conf.h"
 #include "base/status.h"
+#include "sim/host.h"
 #include "sim/provenance.h"
 
 #include <stdbool.h>
@@ -27,12 +28,15 @@ typedef struct cs_accelerator {
     uint32_t lanes_per_core;      /* NAHAS: SIMD_units */
     uint32_t simd_ways;           /* input channels a lane multiplies in a cycle */
     uint32_t clock_mhz;           /* of PEs and memories */
-    uint64_t pe_memory_bytes;     /* of one PE: activations, partial sums, cached parameters */
+    uint64_t pe_memory_bytes;     /* of one PE: cached parameters, and activations and partial sums
+                                     where they have no memory of their own */
+    uint64_t narrow_memory_bytes; /* of one PE, for activations alone; 0: they share PE memory */
     uint64_t core_memory_bytes;   /* of one core: parameters in use */
     uint32_t instruction_entries; /* of one PE, whose cores run in step */
     uint32_t parameter_entries;   /* of one PE */
     uint32_t activation_entries;  /* of one PE */
     uint64_t link_bytes_per_s;    /* off-chip, each direction */
+    cs_host host;                 /* what it is attached to; all zero: the link above, both ways */
 } cs_accelerator;
 
 /* Bytes of one entry of the small memories. The template gives entries only; these widths are
@@ -49,7 +53,7 @@ typedef struct cs_accelerator_field {
     const char *text;  /* one line for people, with the unit */
     double unit;       /* value in the file * unit = value in the struct (template's naming) */
     double nahas_unit; /* the same for NAHAS's naming */
-    uint64_t min, max; /* of the struct's value */
+    uint64_t min, max; /* of the struct's value; where 0 is legal the field may be absent */
     size_t offset;     /* in cs_accelerator */
     size_t size;       /* 4 or 8 bytes */
 } cs_accelerator_field;
@@ -82,11 +86,14 @@ void cs_accelerator_set(cs_accelerator *accelerator, const cs_accelerator_field 
 /* Read the group of a file that describes one accelerator:
  *     kind = "accelerator"; naming = "edgetpu"; source = "..."; values = ( { name = ...; value =
  *     ...; provenance = "..." }, ... );
- * every field exactly once, `source` may be absent. *recalled becomes true if any value is recalled
- * (else is left alone).
+ * every field exactly once, but those that may be 0 at most once; `source` may be absent. *recalled
+ * becomes true if any value is recalled (else is left alone). The host is all zero.
  */
 CS_MUST_CHECK cs_status cs_accelerator_read(cs_conf_node file, cs_accelerator *accelerator,
                                             bool *recalled, cs_error *err);
+
+/* Memory of a PE that activations may take: its narrow memory, or PE memory where it has none. */
+uint64_t cs_activation_memory_bytes(const cs_accelerator *accelerator);
 
 /* MACs a cycle at full use, and the peak in operations a second (2 a MAC):
  * clock * PEx * PEy * cores * lanes * ways * 2. */

@@ -88,7 +88,8 @@ static cs_status read_entry(cs_conf_node entry, cs_field_name name, const void *
 }
 
 cs_status cs_provenance_values(cs_conf_node file, cs_field_name name, const void *context,
-                               size_t count, cs_conf_node *value, bool *recalled, cs_error *err)
+                               size_t count, size_t required, cs_conf_node *value, bool *recalled,
+                               cs_error *err)
 {
     cs_conf_node list;
     cs_status status = cs_conf_list(file, "values", &list, err);
@@ -106,7 +107,7 @@ cs_status cs_provenance_values(cs_conf_node file, cs_field_name name, const void
             return status;
         }
     }
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < required; i++) {
         if (!cs_conf_exists(value[i])) {
             return cs_conf_fail(list, err, "the field '%s' is missing", name(context, i));
         }

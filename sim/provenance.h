@@ -32,10 +32,11 @@ CS_MUST_CHECK cs_status cs_provenance_header(cs_conf_node file, const char *kind
 typedef const char *(*cs_field_name)(const void *context, size_t index);
 
 /* Find the value of each of `count` fields in file.values: value[i] becomes the node that holds
- * it. Every field has to be there exactly once, with a provenance, and no other; errors name file
- * and line. *recalled becomes true if any value is recalled (else is left alone). */
+ * it, or one that does not exist. Each of the first `required` fields has to be there, no field
+ * twice or without a provenance, and no other; errors name file and line. *recalled becomes true if
+ * any value is recalled (else is left alone). */
 CS_MUST_CHECK cs_status cs_provenance_values(cs_conf_node file, cs_field_name name,
-                                             const void *context, size_t count, cs_conf_node *value,
-                                             bool *recalled, cs_error *err);
+                                             const void *context, size_t count, size_t required,
+                                             cs_conf_node *value, bool *recalled, cs_error *err);
 
 #endif

@@ -109,7 +109,7 @@ static uint64_t place_activations(const cs_network *network, const cs_accelerato
 {
     plan *plans = schedule->plans;
     uint32_t count = network->layer_count;
-    uint64_t memory = accelerator->pe_memory_bytes;
+    uint64_t memory = cs_activation_memory_bytes(accelerator);
     for (uint32_t i = 1; i < count; i++) {
         plans[i].smallest = working_bytes(network, accelerator, schedule, i, 1);
         plans[i].occupied = 0;
@@ -343,9 +343,12 @@ cs_status cs_compile(const cs_network *network, const cs_accelerator *accelerato
     uint64_t pes = (uint64_t)accelerator->pes_x * accelerator->pes_y;
     uint64_t peak = place_activations(network, accelerator, schedule);
     schedule->peak_activation_bytes = peak * pes;
-    cache_parameters(network, (accelerator->pe_memory_bytes - peak) * pes, schedule);
-    uint64_t cached_share = (schedule->cached_bytes + pes - 1) / pes;
-    grow_strips(network, accelerator, accelerator->pe_memory_bytes - cached_share, schedule);
+    bool shared = accelerator->narrow_memory_bytes == 0;
+    uint64_t capacity = accelerator->pe_memory_bytes - (shared ? peak : 0);
+    cache_parameters(network, capacity * pes, schedule);
+    uint64_t cached_share = shared ? (schedule->cached_bytes + pes - 1) / pes : 0;
+    grow_strips(network, accelerator, cs_activation_memory_bytes(accelerator) - cached_share,
+                schedule);
     for (uint32_t i = 1; i < network->layer_count; i++) {
         if (network->layers[i].op != CS_OP_INPUT) {
             count_traffic(network, accelerator, schedule, i);

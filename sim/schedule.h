@@ -15,7 +15,8 @@
  *   dense layer's without the latter.
  * - Between layers a tensor lies spread over the grid by rows and columns. A tensor that does not
  *   fit while it is alive is off-chip for all its life; so are network input and output.
- * - What activations leave of PE memory caches parameters: whole layers, greedily in layer order,
+ * - Activations lie in narrow memory where PEs have it, else in PE memory. What they leave of PE
+ *   memory caches parameters: whole layers, greedily in layer order,
  *   passing over those that do not fit.
  * - The second operand of a product of two activation tensors is brought to the core memories as
  *   weights are, once for each head. A cell makes the products of its gates step by step, and

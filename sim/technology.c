@@ -55,8 +55,8 @@ cs_status cs_technology_read(cs_conf_node file, cs_technology *technology, bool 
     bool any_recalled = false;
     cs_status status = cs_provenance_header(file, "technology", keys, err);
     if (!status) {
-        status =
-            cs_provenance_values(file, field_name, NULL, FIELD_COUNT, nodes, &any_recalled, err);
+        status = cs_provenance_values(file, field_name, NULL, FIELD_COUNT, FIELD_COUNT, nodes,
+                                      &any_recalled, err);
     }
     if (status) {
         return status;
@@ -98,7 +98,7 @@ static double logic_area_mm2(const cs_accelerator *accelerator, const cs_technol
 static double sram_area_mm2(const cs_accelerator *accelerator, const cs_technology *technology)
 {
     uint64_t pes = (uint64_t)accelerator->pes_x * accelerator->pes_y;
-    uint64_t pe_bytes = accelerator->pe_memory_bytes +
+    uint64_t pe_bytes = accelerator->pe_memory_bytes + accelerator->narrow_memory_bytes +
                         accelerator->cores_per_pe * accelerator->core_memory_bytes +
                         (uint64_t)accelerator->instruction_entries * CS_INSTRUCTION_ENTRY_BYTES +
                         (uint64_t)accelerator->parameter_entries * CS_PARAMETER_ENTRY_BYTES +

@@ -150,7 +150,7 @@ static bool smallest_tile_fits(const cs_network *network, const cs_layer *layer,
     for (uint32_t k = 0; k < layer->input_count; k++) {
         bytes += cs_tiling_input_bytes(tiling, network, layer, k, 1);
     }
-    return bytes <= accelerator->pe_memory_bytes;
+    return bytes <= cs_activation_memory_bytes(accelerator);
 }
 
 /* The first and the last split that an operation may take: dense layers and cells split channels

@@ -136,8 +136,8 @@ static cs_status read_template(cs_conf_node file, const cs_space *space,
             read_fixed(cs_conf_element(fixed, i), naming, given, &template->fixed, recalled, err);
     }
     for (uint32_t f = 0; f < cs_accelerator_field_count && !status; f++) {
-        if (!given[f]) {
-            const cs_accelerator_field *field = &cs_accelerator_fields[f];
+        const cs_accelerator_field *field = &cs_accelerator_fields[f];
+        if (!given[f] && field->min > 0) {
             status = cs_conf_fail(fixed, err, "nothing gives the field \"%s\"",
                                   naming == CS_NAMING_NAHAS ? field->nahas : field->name);
         }

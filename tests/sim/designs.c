@@ -36,6 +36,21 @@ cs_accelerator design_accelerator(const char *name)
     return accelerator;
 }
 
+cs_accelerator design_hosted(const char *name)
+{
+    cs_error err;
+    cs_host host;
+    char chip[CS_HOST_MAX_CHIP];
+    bool recalled = false;
+    cs_conf *conf = open_conf("hosts", name);
+    cs_status status = cs_host_read(cs_conf_root(conf), &host, chip, &recalled, &err);
+    ck_assert_msg(status == CS_OK, "%s", err.text);
+    cs_conf_free(conf);
+    cs_accelerator accelerator = design_accelerator(chip);
+    accelerator.host = host;
+    return accelerator;
+}
+
 cs_technology design_technology(void)
 {
     cs_error err;

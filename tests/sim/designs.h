@@ -12,6 +12,9 @@
 cs_accelerator design_accelerator(const char *name);
 cs_technology design_technology(void);
 
+/* configs/hosts/NAME.conf, and the chip that it names attached to it. */
+cs_accelerator design_hosted(const char *name);
+
 /* configs/networks/NAME.conf. */
 void design_zoo(const char *name, cs_network *network);
 

@@ -20,7 +20,8 @@ START_TEST(peaks_are_the_published_ones)
     } rows[] = {{"edgetpu-v1", 26.2144},
                 {"edgetpu-v2", 8.732672},
                 {"edgetpu-v3", 8.732672},
-                {"nahas-baseline", 26.2144}};
+                {"nahas-baseline", 26.2144},
+                {"coral", 4.096}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         cs_accelerator accelerator = design_accelerator(rows[i].name);
         ck_assert_double_eq_tol(cs_accelerator_peak_ops(&accelerator) / 1e12, rows[i].peak_tops,
@@ -229,12 +230,33 @@ START_TEST(a_technology_must_be_whole_and_free_of_zeros)
 }
 END_TEST
 
+START_TEST(activations_may_have_a_memory_of_their_own)
+{
+    cs_accelerator coral = design_accelerator("coral");
+    ck_assert_uint_eq(coral.narrow_memory_bytes, 192 << 10);
+    ck_assert_uint_eq(coral.pe_memory_bytes, 512 << 10);
+    ck_assert_uint_eq(cs_activation_memory_bytes(&coral), 192 << 10);
+    ck_assert_double_eq(coral.host.in_bytes_per_s, 0);
+    cs_accelerator v1 = design_accelerator("edgetpu-v1");
+    ck_assert_uint_eq(v1.narrow_memory_bytes, 0);
+    ck_assert_uint_eq(cs_activation_memory_bytes(&v1), v1.pe_memory_bytes);
+
+    /* A byte costs the same area in either. */
+    cs_technology technology = design_technology();
+    cs_accelerator other = coral;
+    other.pe_memory_bytes += other.narrow_memory_bytes;
+    other.narrow_memory_bytes = 0;
+    ck_assert_double_eq(cs_area_mm2(&coral, &technology), cs_area_mm2(&other, &technology));
+}
+END_TEST
+
 /* Area, or energy of a fixed network, must rise with every parameter; the message names those for
  * which neither does. */
 START_TEST(no_parameter_is_free_to_enlarge)
 {
     cs_technology technology = design_technology();
     cs_accelerator base = design_accelerator("nahas-baseline");
+    base.narrow_memory_bytes = 1 << 20; /* a chip without it would not be a larger one with more */
     cs_network network = {0};
     cs_schedule schedule = {0};
     cs_cost cost;
@@ -289,6 +311,7 @@ int main(void)
     tcase_add_loop_test(c, bad_files_are_refused_with_the_line, 0,
                         sizeof bad_files / sizeof bad_files[0]);
     tcase_add_test(c, a_technology_must_be_whole_and_free_of_zeros);
+    tcase_add_test(c, activations_may_have_a_memory_of_their_own);
     tcase_add_test(c, no_parameter_is_free_to_enlarge);
     tcase_add_test(c, the_supply_follows_the_clock);
     suite_add_tcase(suite, c);
