@@ -135,7 +135,7 @@ cs_status cs_simulation_run(const cs_simulation_setup *setup, const cs_accelerat
     const cs_network *network = &setup->network;
     simulation->accelerator = *accelerator;
     simulation->area_mm2 = cs_area_mm2(accelerator, &setup->technology);
-    cs_status status = cs_compile(network, accelerator, &simulation->schedule, err);
+    cs_status status = cs_compile(network, accelerator, NULL, &simulation->schedule, err);
     if (status || simulation->schedule.reason) {
         return status;
     }

@@ -52,7 +52,7 @@ cs_status cs_evaluate(const cs_plan *plan, cs_evaluator *evaluator, const uint8_
     cs_space_decode_accelerator(plan->space, genome, &accelerator);
     cs_status status = cs_space_decode_network(plan->space, genome, network, err);
     if (!status) {
-        status = cs_compile(network, &accelerator, schedule, err);
+        status = cs_compile(network, &accelerator, NULL, schedule, err);
     }
     if (status) {
         return status;

@@ -6,9 +6,11 @@
 #include "sim/schedule.h"
 
 #include "sim/tiling.h"
+#include "sim/vendor.h"
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 typedef struct cs_layer_plan {
     cs_tiling tiling;
@@ -186,21 +188,6 @@ static void grow_strips(const cs_network *network, const cs_accelerator *acceler
     }
 }
 
-/* The samples of a batch run one after another. */
-static void repeat_step(cs_step *step, uint32_t batch)
-{
-    step->operations *= batch;
-    step->compute_cycles *= batch;
-    step->on_chip_cycles *= batch;
-    step->weight_passes *= batch;
-    step->off_chip_read_bytes *= batch;
-    step->off_chip_write_bytes *= batch;
-    step->pe_memory_read_bytes *= batch;
-    step->pe_memory_write_bytes *= batch;
-    step->core_memory_read_bytes *= batch;
-    step->core_memory_write_bytes *= batch;
-}
-
 /* Bytes of a step, for the chip and for the ports of the busiest PE. */
 static void count_traffic(const cs_network *network, const cs_accelerator *accelerator,
                           cs_schedule *schedule, cs_layer_id i)
@@ -300,7 +287,26 @@ static void count_traffic(const cs_network *network, const cs_accelerator *accel
     step->off_chip_read_bytes = off_chip_read;
     step->pe_memory_read_bytes = read;
     step->pe_memory_write_bytes = write;
-    repeat_step(step, network->batch);
+}
+
+/* The samples of a batch run one after another. */
+static void repeat_step(cs_step *step, uint32_t batch)
+{
+    step->operations *= batch;
+    step->compute_cycles *= batch;
+    step->on_chip_cycles *= batch;
+    step->weight_passes *= batch;
+    step->off_chip_read_bytes *= batch;
+    step->off_chip_write_bytes *= batch;
+    step->pe_memory_read_bytes *= batch;
+    step->pe_memory_write_bytes *= batch;
+    step->core_memory_read_bytes *= batch;
+    step->core_memory_write_bytes *= batch;
+    step->fills *= batch;
+    step->fill_cycles *= batch;
+    step->upload_bytes *= batch;
+    step->collect_bytes *= batch;
+    step->start_s *= batch;
 }
 
 const char *cs_reason_text(cs_reason reason)
@@ -316,6 +322,39 @@ const char *cs_reason_text(cs_reason reason)
     }
 }
 
+const char *cs_policy_name(cs_policy policy)
+{
+    static const char *const names[] = {
+#define X(name, text) text,
+        CS_POLICY_MAP(X)
+#undef X
+    };
+    assert(policy < CS_POLICY_COUNT);
+    return names[policy];
+}
+
+bool cs_policy_find(const char *name, cs_policy *policy)
+{
+    for (int i = 0; i < CS_POLICY_COUNT; i++) {
+        if (strcmp(cs_policy_name((cs_policy)i), name) == 0) {
+            *policy = (cs_policy)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+const char *cs_mechanism_text(cs_mechanism mechanism)
+{
+    static const char *const texts[] = {
+#define X(name, text) text,
+        CS_MECHANISM_MAP(X)
+#undef X
+    };
+    assert(mechanism < CS_MECHANISM_COUNT);
+    return texts[mechanism];
+}
+
 void cs_schedule_release(cs_schedule *schedule)
 {
     free(schedule->steps);
@@ -323,8 +362,31 @@ void cs_schedule_release(cs_schedule *schedule)
     *schedule = (cs_schedule){0};
 }
 
+static void compile_general(const cs_network *network, const cs_accelerator *accelerator,
+                            cs_schedule *schedule)
+{
+    schedule->reason = cut_layers(network, accelerator, schedule, &schedule->reason_layer);
+    if (schedule->reason) {
+        return;
+    }
+    uint64_t pes = (uint64_t)accelerator->pes_x * accelerator->pes_y;
+    uint64_t peak = place_activations(network, accelerator, schedule);
+    bool shared = accelerator->narrow_memory_bytes == 0;
+    schedule->peak_activation_bytes = peak * pes;
+    schedule->parameter_capacity = (accelerator->pe_memory_bytes - (shared ? peak : 0)) * pes;
+    cache_parameters(network, schedule->parameter_capacity, schedule);
+    uint64_t cached_share = shared ? (schedule->cached_bytes + pes - 1) / pes : 0;
+    grow_strips(network, accelerator, cs_activation_memory_bytes(accelerator) - cached_share,
+                schedule);
+    for (uint32_t i = 1; i < network->layer_count; i++) {
+        if (network->layers[i].op != CS_OP_INPUT) {
+            count_traffic(network, accelerator, schedule, i);
+        }
+    }
+}
+
 cs_status cs_compile(const cs_network *network, const cs_accelerator *accelerator,
-                     cs_schedule *schedule, cs_error *err)
+                     const cs_compile_options *options, cs_schedule *schedule, cs_error *err)
 {
     assert(network->layer_count >= 1);
     cs_status status = reserve(schedule, network->layer_count, err);
@@ -335,24 +397,17 @@ cs_status cs_compile(const cs_network *network, const cs_accelerator *accelerato
     schedule->cached_bytes = 0;
     schedule->streamed_bytes = 0;
     schedule->peak_activation_bytes = 0;
+    schedule->parameter_capacity = 0;
+    schedule->calls = 1;
+    schedule->reason = CS_REASON_NONE;
     schedule->reason_layer = 0;
-    schedule->reason = cut_layers(network, accelerator, schedule, &schedule->reason_layer);
-    if (schedule->reason) {
-        return CS_OK;
+    if (options && options->policy == CS_POLICY_VENDOR) {
+        cs_vendor_compile(network, accelerator, options->without, schedule);
+    } else {
+        compile_general(network, accelerator, schedule);
     }
-    uint64_t pes = (uint64_t)accelerator->pes_x * accelerator->pes_y;
-    uint64_t peak = place_activations(network, accelerator, schedule);
-    schedule->peak_activation_bytes = peak * pes;
-    bool shared = accelerator->narrow_memory_bytes == 0;
-    uint64_t capacity = accelerator->pe_memory_bytes - (shared ? peak : 0);
-    cache_parameters(network, capacity * pes, schedule);
-    uint64_t cached_share = shared ? (schedule->cached_bytes + pes - 1) / pes : 0;
-    grow_strips(network, accelerator, cs_activation_memory_bytes(accelerator) - cached_share,
-                schedule);
-    for (uint32_t i = 1; i < network->layer_count; i++) {
-        if (network->layers[i].op != CS_OP_INPUT) {
-            count_traffic(network, accelerator, schedule, i);
-        }
+    for (uint32_t i = 0; i < network->layer_count && !schedule->reason && network->batch > 1; i++) {
+        repeat_step(&schedule->steps[i], network->batch);
     }
     return CS_OK;
 }

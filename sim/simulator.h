@@ -34,8 +34,9 @@ typedef struct cs_simulator {
 } cs_simulator;
 
 /* Closed form: per layer the longest of compute, on-chip and off-chip time, which overlap within a
- * layer and not between layers. Energy: operations and accesses at the supply that the clock needs,
- * off-chip traffic, and idle power for the latency. */
+ * layer and not between layers; what a step uploads and collects overlaps with nothing. A call
+ * costs its host's share in the first layer, an input. Energy: operations and accesses at the
+ * supply that the clock needs, off-chip traffic, and idle power for the latency. */
 extern const cs_simulator cs_simulator_analytic;
 
 /* The simulators in a fixed order; NULL beyond the last. */

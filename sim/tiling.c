@@ -164,6 +164,16 @@ static void allow_splits(const cs_layer *layer, unsigned *first, unsigned *last)
     }
 }
 
+cs_reason cs_tiling_measure(const cs_layer *layer, const cs_accelerator *accelerator,
+                            cs_tiling *tiling)
+{
+    if (layer->weight_bits != 8 || layer->act_bits != 8) {
+        return CS_REASON_UNSUPPORTED;
+    }
+    measure(layer, accelerator, tiling);
+    return count_fills(layer, accelerator, tiling) ? CS_REASON_NONE : CS_REASON_CORE_MEMORY;
+}
+
 cs_reason cs_tiling_choose(const cs_network *network, const cs_layer *layer,
                            const cs_accelerator *accelerator, cs_tiling *tiling)
 {
@@ -178,12 +188,9 @@ cs_reason cs_tiling_choose(const cs_network *network, const cs_layer *layer,
     unsigned first = 0, last = sizeof options / sizeof options[0] - 1;
     allow_splits(layer, &first, &last);
     cs_tiling tried;
-    if (layer->weight_bits != 8 || layer->act_bits != 8) {
-        return CS_REASON_UNSUPPORTED;
-    }
-    measure(layer, accelerator, &tried);
-    if (!count_fills(layer, accelerator, &tried)) {
-        return CS_REASON_CORE_MEMORY;
+    cs_reason reason = cs_tiling_measure(layer, accelerator, &tried);
+    if (reason) {
+        return reason;
     }
     bool found = false;
     for (unsigned i = first; i <= last; i++) {

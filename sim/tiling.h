@@ -32,6 +32,11 @@ typedef struct cs_tiling {
                               steps, and each brings them anew */
 } cs_tiling;
 
+/* What does not depend on the splits: extent, taps, fan_in, fills, lane_blocks, words,
+ * stored_bytes. The reason is CS_REASON_NONE, or why the layer cannot run at all. */
+cs_reason cs_tiling_measure(const cs_layer *layer, const cs_accelerator *accelerator,
+                            cs_tiling *tiling);
+
 /* Choose the split of each axis: the fewest compute cycles whose smallest tile fits PE memory, ties
  * to space, y before x. The reason is CS_REASON_NONE, or why the layer cannot run at all. */
 cs_reason cs_tiling_choose(const cs_network *network, const cs_layer *layer,

@@ -59,7 +59,7 @@ static void compile_network(const cs_network *network, uint64_t pe_memory_bytes)
         .link_bytes_per_s = 1000000000,
     };
     cs_schedule schedule = {0};
-    FUZZ_EXPECT(cs_compile(network, &accelerator, &schedule, NULL) == CS_OK);
+    FUZZ_EXPECT(cs_compile(network, &accelerator, NULL, &schedule, NULL) == CS_OK);
     for (uint32_t i = 0; schedule.reason == CS_REASON_NONE && i < schedule.step_count; i++) {
         const cs_step *step = &schedule.steps[i];
         FUZZ_EXPECT(step->strip_rows <= step->tile_rows);

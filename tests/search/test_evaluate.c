@@ -67,7 +67,7 @@ START_TEST(a_row_is_what_direct_calls_give)
         cs_cost cost;
         cs_space_decode_accelerator(plan->space, genome, &accelerator);
         ck_assert_int_eq(cs_space_decode_network(plan->space, genome, &network, &err), CS_OK);
-        ck_assert_int_eq(cs_compile(&network, &accelerator, &schedule, &err), CS_OK);
+        ck_assert_int_eq(cs_compile(&network, &accelerator, NULL, &schedule, &err), CS_OK);
         double area_mm2 = cs_area_mm2(&accelerator, &plan->technology);
         ck_assert_double_eq(metric_of(plan, metrics, CS_METRIC_PROXY_TOP1),
                             cs_predictor_predict(plan->predictor, genome));

@@ -125,8 +125,8 @@ void design_mobilenet_v2(cs_network *network)
     }
     at = conv(network, at, 1280, 1, 1, 1);
     ck_assert_int_eq(cs_network_pool_global(network, at, &at, &err), CS_OK);
-    ck_assert_int_eq(cs_network_dense(network, at, 1000, true, CS_ACTIVATION_NONE, &at, &err),
-                     CS_OK);
+    cs_conv classes = {.channels = 1000, .kernel_h = 1, .kernel_w = 1, .bias = true};
+    ck_assert_int_eq(cs_network_conv(network, at, &classes, &at, &err), CS_OK);
 }
 
 void design_conv(cs_network *network, cs_shape input, uint32_t channels, uint32_t kernel,

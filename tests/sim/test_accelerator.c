@@ -261,7 +261,7 @@ START_TEST(no_parameter_is_free_to_enlarge)
     cs_schedule schedule = {0};
     cs_cost cost;
     design_mobilenet_v2(&network);
-    ck_assert_int_eq(cs_compile(&network, &base, &schedule, &err), CS_OK);
+    ck_assert_int_eq(cs_compile(&network, &base, NULL, &schedule, &err), CS_OK);
     cs_simulator_analytic.simulate(&network, &base, &technology, &schedule, &cost, NULL);
     char names[512] = "";
     for (uint32_t i = 0; i < cs_accelerator_field_count; i++) {
@@ -270,7 +270,7 @@ START_TEST(no_parameter_is_free_to_enlarge)
         cs_accelerator larger = base;
         cs_cost larger_cost;
         cs_accelerator_set(&larger, field, value + (value + 3) / 4);
-        ck_assert_int_eq(cs_compile(&network, &larger, &schedule, &err), CS_OK);
+        ck_assert_int_eq(cs_compile(&network, &larger, NULL, &schedule, &err), CS_OK);
         ck_assert_int_eq(schedule.reason, CS_REASON_NONE);
         cs_simulator_analytic.simulate(&network, &larger, &technology, &schedule, &larger_cost,
                                        NULL);

@@ -27,7 +27,7 @@ static void teardown(void)
 
 static void compile(const cs_accelerator *accelerator)
 {
-    ck_assert_int_eq(cs_compile(&network, accelerator, &schedule, &err), CS_OK);
+    ck_assert_int_eq(cs_compile(&network, accelerator, NULL, &schedule, &err), CS_OK);
     ck_assert_uint_eq(schedule.step_count, network.layer_count);
 }
 

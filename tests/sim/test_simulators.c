@@ -49,7 +49,7 @@ static bool run_random(uint64_t seed)
     cs_random_init(&random, seed, 2, CS_PURPOSE_SAMPLE, 0, 0);
     design_random_network(&random, &s.network);
     s.accelerator = design_random_accelerator(&random);
-    ck_assert_int_eq(cs_compile(&s.network, &s.accelerator, &s.schedule, &err), CS_OK);
+    ck_assert_int_eq(cs_compile(&s.network, &s.accelerator, NULL, &s.schedule, &err), CS_OK);
     if (s.schedule.reason) {
         return false;
     }
@@ -170,7 +170,8 @@ START_TEST(more_bandwidth_or_clock_is_never_slower)
             run();
             ck_assert_double_le(s.total.latency_s, before);
             double same_schedule = s.total.latency_s;
-            ck_assert_int_eq(cs_compile(&s.network, &s.accelerator, &s.schedule, &err), CS_OK);
+            ck_assert_int_eq(cs_compile(&s.network, &s.accelerator, NULL, &s.schedule, &err),
+                             CS_OK);
             run();
             ck_assert_double_eq(s.total.latency_s, same_schedule);
             faster += s.total.latency_s < before;
@@ -202,7 +203,7 @@ START_TEST(energy_charges_every_count_of_the_schedule)
     s.accelerator = design_accelerator("edgetpu-v1");
     s.accelerator.pe_memory_bytes = 64 << 10; /* spills and streams */
     design_mobilenet_v2(&s.network);
-    ck_assert_int_eq(cs_compile(&s.network, &s.accelerator, &s.schedule, &err), CS_OK);
+    ck_assert_int_eq(cs_compile(&s.network, &s.accelerator, NULL, &s.schedule, &err), CS_OK);
     ck_assert_int_eq(s.schedule.reason, CS_REASON_NONE);
     static const struct {
         size_t unit;  /* in cs_technology */
@@ -245,7 +246,7 @@ START_TEST(one_layer_by_hand)
     cs_error err;
     s.accelerator = design_accelerator("edgetpu-v1");
     design_conv(&s.network, (cs_shape){224, 224, 3}, 32, 3, 2, 1);
-    ck_assert_int_eq(cs_compile(&s.network, &s.accelerator, &s.schedule, &err), CS_OK);
+    ck_assert_int_eq(cs_compile(&s.network, &s.accelerator, NULL, &s.schedule, &err), CS_OK);
     run();
     ck_assert_double_eq_tol(s.layers[1].compute_s, 28 * 28 * 9 / 800e6, 1e-15);
     /* The output is larger than the input, and each direction has its own 17 GB/s. */

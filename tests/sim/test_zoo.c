@@ -350,7 +350,7 @@ START_TEST(the_zoo_runs_on_the_shipped_accelerators)
     design_zoo(zoo[_i].name, &network);
     for (size_t k = 0; k < sizeof accelerators / sizeof accelerators[0]; k++) {
         cs_accelerator accelerator = design_accelerator(accelerators[k].name);
-        ck_assert_int_eq(cs_compile(&network, &accelerator, &schedule, &err), CS_OK);
+        ck_assert_int_eq(cs_compile(&network, &accelerator, NULL, &schedule, &err), CS_OK);
         if (!accelerators[k].runs_all &&
             (schedule.reason == CS_REASON_CORE_MEMORY || schedule.reason == CS_REASON_PE_MEMORY)) {
             continue;
