@@ -1,12 +1,12 @@
 /* The compiler and its result: network x accelerator -> schedule.
  *
- * One place decides how every layer runs, by one of two policies (cs_policy). What follows are the
- * rules of `general`; those of `vendor` stand in vendor.h. Which dimension each PE axis splits,
- * which layers' parameters stay on chip between inferences and which are streamed, which
- * activations stay on chip. Simulators, tables and explanations read the schedule and decide
- * nothing. The rules follow what public measurements and decoded programs of the Coral Edge TPU
- * show (LibrEdgeTPU, tinycoral), carried over to the template, where activations and parameters
- * share PE memory:
+ * One place decides how every layer runs: which dimension each PE axis splits, which layers'
+ * parameters stay on chip between inferences and which are streamed, which activations stay on
+ * chip. Simulators, tables and explanations read the schedule and decide nothing.
+ *
+ * Two policies decide (cs_policy): `vendor` as the vendor's compiler does for the Coral chip
+ * (vendor.h), and `general`, whose rules follow what public measurements and decoded programs of
+ * that chip show (LibrEdgeTPU, tinycoral), carried over to the template:
  *
  * - Rows and columns of the output are split over the PE grid; an axis splits output channels
  *   instead where that takes fewer compute cycles. Dense layers split channels over all PEs.
@@ -18,8 +18,8 @@
  * - Between layers a tensor lies spread over the grid by rows and columns. A tensor that does not
  *   fit while it is alive is off-chip for all its life; so are network input and output.
  * - Activations lie in narrow memory where PEs have it, else in PE memory. What they leave of PE
- *   memory caches parameters: whole layers, greedily in layer order,
- *   passing over those that do not fit.
+ *   memory caches parameters: whole layers, greedily in layer order, passing over those that do not
+ *   fit.
  * - The second operand of a product of two activation tensors is brought to the core memories as
  *   weights are, once for each head. A cell makes the products of its gates step by step, and
  *   brings its weights to the cores for each step unless they stay there.
@@ -55,7 +55,7 @@ const char *cs_reason_text(cs_reason reason);
 
 /* Whose rules: name, name for people. */
 #define CS_POLICY_MAP(X)                                                                           \
-    X(GENERAL, "general") /* those above */                                                        \
+    X(GENERAL, "general") /* those of this header */                                               \
     X(VENDOR, "vendor")   /* those of the vendor's compiler for the Coral chip, vendor.h */
 
 typedef enum cs_policy {

@@ -373,6 +373,29 @@ START_TEST(the_zoo_runs_on_the_shipped_accelerators)
 }
 END_TEST
 
+/* Policy vendor schedules every network for the chip that it is of; what it refuses lacks a memory,
+ * and is named. */
+START_TEST(the_zoo_runs_on_coral_as_the_vendor_decides)
+{
+    static const cs_compile_options vendor = {.policy = CS_POLICY_VENDOR};
+    cs_accelerator coral = design_hosted("coral-usb");
+    cs_technology technology = design_technology();
+    cs_schedule schedule = {0};
+    cs_cost cost;
+    design_zoo(zoo[_i].name, &network);
+    ck_assert_int_eq(cs_compile(&network, &coral, &vendor, &schedule, &err), CS_OK);
+    ck_assert_msg(schedule.reason == CS_REASON_NONE, "%s: %s: %s", zoo[_i].name,
+                  cs_layer_name(&network, &network.layers[schedule.reason_layer]),
+                  cs_reason_text(schedule.reason));
+    cs_simulator_analytic.simulate(&network, &coral, &technology, &schedule, &cost, NULL);
+    ck_assert_double_ge(cost.latency_s,
+                        (double)cs_network_macs(&network) * 2 / cs_accelerator_peak_ops(&coral));
+    ck_assert_double_ge(cost.latency_s,
+                        (double)schedule.streamed_bytes / coral.host.in_bytes_per_s);
+    cs_schedule_release(&schedule);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("zoo");
@@ -385,6 +408,7 @@ int main(void)
     tcase_add_loop_test(c, layers_are_those_of_published_tables, 0,
                         sizeof tables / sizeof tables[0]);
     tcase_add_loop_test(c, the_zoo_runs_on_the_shipped_accelerators, 0, ZOO_COUNT);
+    tcase_add_loop_test(c, the_zoo_runs_on_coral_as_the_vendor_decides, 0, ZOO_COUNT);
     suite_add_tcase(suite, c);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
