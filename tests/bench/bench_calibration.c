@@ -69,7 +69,7 @@ typedef struct bench {
     bool prints;
 } bench;
 
-/* Mean absolute errors in percent, or largest ones where the name says so. */
+/* Mean absolute errors in percent, or largest ones where the name says so; NAN without rows. */
 typedef struct result {
     double cached, streamed, dense, usb, pcie;
     double stored_worst;
@@ -246,7 +246,7 @@ static double larger(double a, double b)
 
 static double mean(double sum, size_t count)
 {
-    return count > 0 ? sum / (double)count : 0;
+    return count > 0 ? sum / (double)count : NAN;
 }
 
 /* ---- groups ---- */
@@ -377,7 +377,7 @@ static void run_anchors(bench *b, result *r)
 
 static result run(bench *b)
 {
-    result r = {0};
+    result r = {.stored_worst = NAN};
     if (b->prints) {
         printf("%-28s %10s %10s\n", "ms", "measured", "model");
     }

@@ -2,10 +2,14 @@
  * networks that docs/validation.md explains, and what holds for every network and accelerator. */
 #include "designs.h"
 
+#include "base/csv.h"
+#include "base/file.h"
 #include "sim/schedule.h"
 #include "sim/simulator.h"
 
 #include <check.h>
+#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -253,6 +257,111 @@ START_TEST(the_host_does_not_scale_with_the_clock)
 }
 END_TEST
 
+/* A row of a ladder: MiB on and off the chip by the vendor's compiler, ms of a call. */
+typedef struct measured {
+    uint32_t width;
+    double on_mib, off_mib, ms;
+} measured;
+
+/* Rows of a ladder in $CODESIGN_DATA, else beside the tree; 0 where there is none. */
+static size_t read_ladder(const char *file, measured *rows, size_t capacity)
+{
+    char path[4096];
+    size_t size;
+    const char *folder = getenv("CODESIGN_DATA");
+    snprintf(path, sizeof path, "%s/%s", folder ? folder : CODESIGN_SOURCE_DIR "/../shared/data",
+             file);
+    char *text = cs_file_read(path, 1 << 20, &size, &err);
+    if (!text) {
+        fprintf(stderr, "skipped: %s\n", err.text);
+        return 0;
+    }
+    cs_csv *csv = cs_csv_parse(text, size, file, &err);
+    ck_assert_msg(csv != NULL, "%s", err.text);
+    size_t count = cs_csv_row_count(csv);
+    ck_assert_uint_le(count, capacity);
+    for (size_t i = 0; i < count; i++) {
+        double cells[5];
+        for (size_t k = 0; k < 5; k++) {
+            ck_assert_int_eq(cs_csv_number(csv, i, k, &cells[k], &err), CS_OK);
+        }
+        rows[i] = (measured){(uint32_t)cells[0], cells[2], cells[3], cells[4]};
+    }
+    cs_csv_free(csv);
+    free(text);
+    return count;
+}
+
+/* Bounds of docs/validation.md, as mean absolute errors. */
+START_TEST(the_ladders_are_met)
+{
+    measured rows[128];
+    cs_accelerator hosted = design_hosted("coral-usb-ladder");
+    double sum[3] = {0}; /* convolutions cached, streamed; dense streamed */
+    int counts[3] = {0};
+    size_t count = read_ladder("coral_conv_ladder.csv", rows, 128);
+    for (size_t i = 0; i < count; i++) {
+        const measured *row = &rows[i];
+        build_conv_ladder(row->width);
+        compile(&hosted);
+        double all = row->on_mib + row->off_mib;
+        double on = (double)schedule.cached_bytes / MIB;
+        double off = (double)schedule.streamed_bytes / MIB;
+        ck_assert_double_eq_tol(on + off, all, 0.01 * all);
+        ck_assert_double_eq_tol(on, row->on_mib, 0.05 * all);
+        if (row->off_mib > 0 || row->width >= 72) {
+            int group = row->off_mib > 0;
+            sum[group] += fabs(simulate(&hosted) * 1e3 / row->ms - 1);
+            counts[group]++;
+        }
+    }
+    count = read_ladder("coral_fc_ladder.csv", rows, 128);
+    for (size_t i = 0; i < count; i++) {
+        const measured *row = &rows[i];
+        build_dense_ladder(row->width);
+        compile(&hosted);
+        double stored = (double)(schedule.cached_bytes + schedule.streamed_bytes);
+        if (row->off_mib > 0 && fabs(stored / (double)schedule.parameter_capacity - 1) > 0.05) {
+            sum[2] += fabs(simulate(&hosted) * 1e3 / row->ms - 1);
+            counts[2]++;
+        }
+    }
+    static const double bounds[] = {0.05, 0.05, 0.02};
+    for (int k = 0; k < 3; k++) {
+        ck_assert_msg(sum[k] <= bounds[k] * counts[k], "group %d: %.2f %%", k,
+                      100 * sum[k] / counts[k]);
+    }
+}
+END_TEST
+
+/* Coral's table of latencies, as far as it says which network it means: mean absolute error. */
+START_TEST(the_networks_are_met)
+{
+    static const struct {
+        const char *name;
+        double usb_ms, pcie_ms;
+    } rows[] = {{"mobilenet-v1", 2.4, 2.4},
+                {"mobilenet-v2", 2.6, 2.6},
+                {"inception-v1", 3.4, 4.1},
+                {"resnet50-299", 49, 56},
+                {"inception-v4", 85, 102}};
+    size_t count = sizeof rows / sizeof rows[0];
+    cs_accelerator usb = design_hosted("coral-usb"), pcie = design_hosted("coral-pcie");
+    double usb_sum = 0, pcie_sum = 0, before = 0;
+    for (size_t i = 0; i < count; i++) {
+        design_zoo(rows[i].name, &network);
+        compile(&usb);
+        double ms = simulate(&usb) * 1e3;
+        ck_assert_double_gt(ms, before);
+        before = ms;
+        usb_sum += fabs(ms / rows[i].usb_ms - 1);
+        pcie_sum += fabs(simulate(&pcie) * 1e3 / rows[i].pcie_ms - 1);
+    }
+    ck_assert_double_le(usb_sum, 0.1 * (double)count);
+    ck_assert_double_le(pcie_sum, 0.1 * (double)count);
+}
+END_TEST
+
 START_TEST(kernels_have_two_sides)
 {
     start(64, 64, 32);
@@ -426,6 +535,8 @@ int main(void)
     tcase_add_test(c, large_networks_are_cached_in_part);
     tcase_add_test(c, mnist_takes_the_cycles_and_instructions_that_are_published);
     tcase_add_test(c, the_host_does_not_scale_with_the_clock);
+    tcase_add_test(c, the_ladders_are_met);
+    tcase_add_test(c, the_networks_are_met);
     tcase_add_test(c, kernels_have_two_sides);
     tcase_add_test(c, policies_and_mechanisms_have_names);
     tcase_add_test(c, general_is_what_no_options_mean);
