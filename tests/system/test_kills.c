@@ -43,10 +43,11 @@ static uint64_t from_environment(const char *name, uint64_t otherwise)
     return text && *text ? strtoull(text, NULL, 10) : otherwise;
 }
 
-/* Submit the job that is killed: long enough for all kills. */
+/* Submit the job that is killed: long enough for all kills, also where a slow machine lets it go
+ * far between them. */
 static void submit_job(const harness *self)
 {
-    uint64_t evaluations = (uint64_t)BATCH * GENERATIONS_A_KILL * (self->kills + 2);
+    uint64_t evaluations = (uint64_t)BATCH * GENERATIONS_A_KILL * (4 * self->kills + 20);
     ck_assert_uint_eq(site_submit(site_text("evaluations=%llu", (unsigned long long)evaluations),
                                   site_text("batch=%d", BATCH), NULL),
                       1);
