@@ -27,7 +27,8 @@ check_tree() {
         only["Random123/"] = "base/random.c"
         only["sqlite3.h"] = "daemon/store_sqlite.c"
         only["zmq.h"] = "daemon client"
-        only["protobuf-c/"] = "proto"
+        only["protobuf-c/"] = "base/message.c base/message.h proto"
+        only["onnx/"] = "sim"
         only["cblas.h"] = "search"
         only["lapacke.h"] = "search"
         only["jansson.h"] = "daemon client"
@@ -128,6 +129,8 @@ expect_taken sim/math.c '#include <math.h>'
 expect_taken search/engine/nsga2.c '#include "sim/network.h"'
 expect_taken search/train.c '#include <cblas.h>'
 expect_taken proto/wire.h '#include <protobuf-c/protobuf-c.h>'
+expect_taken base/message.h '#include <protobuf-c/protobuf-c.h>'
+expect_taken sim/onnx/graph.h '#include <onnx/onnx.pb-c.h>'
 expect_taken daemon/store_sqlite.c '#include <sqlite3.h>'
 expect_taken daemon/pool.c '#include <pthread.h>'
 expect_taken daemon/watch.h '#include "proto/codesign.pb-c.h"'
@@ -155,6 +158,8 @@ expect_refused base/file.c '#include <openssl/sha.h>'
 expect_refused sim/blas.c '#include <cblas.h>'
 expect_refused proto/socket.c '#include <zmq.h>'
 expect_refused base/wire.c '#include <protobuf-c/protobuf-c.h>'
+expect_refused sim/wire.c '#include <protobuf-c/protobuf-c.h>'
+expect_refused search/onnx.c '#include <onnx/onnx.pb-c.h>'
 expect_refused daemon/near.c '#include "jobs.h"'
 expect_refused daemon/near.c '#include "../base/status.h"'
 expect_refused daemon/angle.c '#include <base/status.h>'
