@@ -4,7 +4,7 @@
 #include "base/conf.h"
 #include "base/file.h"
 #include "base/library.h"
-#include "sim/network_file.h"
+#include "sim/network/network_file.h"
 
 #include <assert.h>
 #include <stdio.h>

@@ -5,10 +5,10 @@
 #define CS_CLIENT_SIMULATION_H
 
 #include "base/status.h"
-#include "sim/accelerator.h"
-#include "sim/network.h"
-#include "sim/simulator.h"
-#include "sim/technology.h"
+#include "sim/accelerator/accelerator.h"
+#include "sim/accelerator/technology.h"
+#include "sim/network/network.h"
+#include "sim/simulator/simulator.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -10,7 +10,7 @@
 #include "search/metric.h"
 #include "search/predictor/predictor.h"
 #include "search/space.h"
-#include "sim/simulator.h"
+#include "sim/simulator/simulator.h"
 
 /* Up to so many the hypervolume is kept exact as the front grows. */
 #define CS_PLAN_MAX_OBJECTIVES 3

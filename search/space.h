@@ -10,8 +10,8 @@
 
 #include "base/conf.h"
 #include "base/random.h"
-#include "sim/accelerator.h"
-#include "sim/network.h"
+#include "sim/accelerator/accelerator.h"
+#include "sim/network/network.h"
 
 #include <stdbool.h>
 #include <stddef.h>

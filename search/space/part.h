@@ -6,7 +6,7 @@
 #define CS_SEARCH_SPACE_PART_H
 
 #include "search/space.h"
-#include "sim/provenance.h"
+#include "sim/accelerator/provenance.h"
 
 typedef struct cs_network_template cs_network_template;
 typedef struct cs_accelerator_template cs_accelerator_template;

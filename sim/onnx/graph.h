@@ -4,7 +4,7 @@
 #define CS_SIM_ONNX_GRAPH_H
 
 #include "base/status.h"
-#include "sim/network.h"
+#include "sim/network/network.h"
 
 #include <onnx/onnx.pb-c.h>
 #include <stdbool.h>

@@ -3,7 +3,7 @@
 #ifndef CS_SIM_ONNX_IMPORT_H
 #define CS_SIM_ONNX_IMPORT_H
 
-#include "sim/network.h"
+#include "sim/network/network.h"
 #include "sim/onnx/graph.h"
 
 typedef struct onnx_import {

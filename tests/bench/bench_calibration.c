@@ -9,8 +9,8 @@
 #include "base/csv.h"
 #include "base/file.h"
 #include "base/library.h"
-#include "sim/network_file.h"
-#include "sim/simulator.h"
+#include "sim/network/network_file.h"
+#include "sim/simulator/simulator.h"
 #include "tests/bench/bench.h"
 
 #include <math.h>

@@ -2,8 +2,8 @@
  * an accelerator with and one without room for it. */
 #include "fuzz.h"
 
-#include "sim/network_file.h"
-#include "sim/schedule.h"
+#include "sim/compiler/schedule.h"
+#include "sim/network/network_file.h"
 
 #include <string.h>
 

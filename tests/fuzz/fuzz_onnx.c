@@ -2,7 +2,7 @@
  * is not is refused with the model's name. */
 #include "fuzz.h"
 
-#include "sim/onnx.h"
+#include "sim/onnx/onnx.h"
 
 #include <string.h>
 

@@ -3,7 +3,7 @@
 
 #include "base/conf.h"
 #include "base/file.h"
-#include "sim/network_file.h"
+#include "sim/network/network_file.h"
 
 #include <check.h>
 #include <stdio.h>

@@ -4,9 +4,9 @@
 #define CS_TESTS_SIM_DESIGNS_H
 
 #include "base/random.h"
-#include "sim/accelerator.h"
-#include "sim/network.h"
-#include "sim/technology.h"
+#include "sim/accelerator/accelerator.h"
+#include "sim/accelerator/technology.h"
+#include "sim/network/network.h"
 
 /* configs/accelerators/NAME.conf and configs/technology/edge-22nm.conf. */
 cs_accelerator design_accelerator(const char *name);

@@ -2,7 +2,7 @@
  * no parameter is free to enlarge. */
 #include "designs.h"
 
-#include "sim/simulator.h"
+#include "sim/simulator/simulator.h"
 
 #include <check.h>
 #include <stdio.h>

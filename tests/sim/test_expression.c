@@ -1,5 +1,5 @@
 /* Whole-number expressions. */
-#include "sim/expression.h"
+#include "sim/network/expression.h"
 
 #include <check.h>
 #include <stdlib.h>

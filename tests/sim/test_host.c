@@ -1,7 +1,7 @@
 /* Host files: one chip on four hosts, units, mistakes. */
 #include "designs.h"
 
-#include "sim/host.h"
+#include "sim/accelerator/host.h"
 
 #include <check.h>
 #include <stdlib.h>

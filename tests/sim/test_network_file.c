@@ -1,5 +1,5 @@
 /* Networks as text: what a file becomes, and where a bad one is refused. */
-#include "sim/network_file.h"
+#include "sim/network/network_file.h"
 
 #include <check.h>
 #include <stdio.h>

@@ -3,7 +3,7 @@
 
 #include "base/file.h"
 #include "base/random.h"
-#include "sim/onnx.h"
+#include "sim/onnx/onnx.h"
 
 #include <check.h>
 #include <stdarg.h>

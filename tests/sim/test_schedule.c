@@ -2,7 +2,7 @@
  * by hand, public measurements and a dumb twin. */
 #include "designs.h"
 
-#include "sim/schedule.h"
+#include "sim/compiler/schedule.h"
 
 #include <check.h>
 #include <stdio.h>

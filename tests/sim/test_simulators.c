@@ -1,7 +1,7 @@
 /* What every simulator promises: one suite over all of them. */
 #include "designs.h"
 
-#include "sim/simulator.h"
+#include "sim/simulator/simulator.h"
 
 #include <check.h>
 #include <math.h>

@@ -4,8 +4,8 @@
 
 #include "base/csv.h"
 #include "base/file.h"
-#include "sim/schedule.h"
-#include "sim/simulator.h"
+#include "sim/compiler/schedule.h"
+#include "sim/simulator/simulator.h"
 
 #include <check.h>
 #include <math.h>

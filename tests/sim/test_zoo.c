@@ -4,7 +4,7 @@
 
 #include "base/csv.h"
 #include "base/file.h"
-#include "sim/simulator.h"
+#include "sim/simulator/simulator.h"
 
 #include <check.h>
 #include <dirent.h>

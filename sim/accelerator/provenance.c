@@ -1,5 +1,5 @@
 /* Values with provenance: see provenance.h. */
-#include "sim/provenance.h"
+#include "sim/accelerator/provenance.h"
 
 #include <ctype.h>
 #include <string.h>

@@ -15,8 +15,8 @@
 
 #include "base/conf.h"
 #include "base/status.h"
-#include "sim/host.h"
-#include "sim/provenance.h"
+#include "sim/accelerator/host.h"
+#include "sim/accelerator/provenance.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 /* Policy vendor: see vendor.h for its rules. Every constant of the chip stands here, once. */
-#include "sim/vendor.h"
+#include "sim/compiler/vendor.h"
 
-#include "sim/tiling.h"
+#include "sim/compiler/tiling.h"
 
 /* Narrow memory that staging and constant rows take, of each PE. 192 KiB less this is the only
  * multiple of 1 KiB that explains at which widths the ladder of convolutions changes strips. */

@@ -25,7 +25,7 @@
 #ifndef CS_SIM_ONNX_H
 #define CS_SIM_ONNX_H
 
-#include "sim/network.h"
+#include "sim/network/network.h"
 
 #define CS_ONNX_MAX_BYTES ((size_t)512 << 20) /* of a model */
 

@@ -1,7 +1,7 @@
 /* The host: see host.h. */
-#include "sim/host.h"
+#include "sim/accelerator/host.h"
 
-#include "sim/provenance.h"
+#include "sim/accelerator/provenance.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* Networks as ONNX models: see onnx.h. */
-#include "sim/onnx.h"
+#include "sim/onnx/onnx.h"
 
 #include "base/message.h"
 #include "sim/onnx/import.h"

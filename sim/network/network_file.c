@@ -1,9 +1,9 @@
 /* Networks as text: see network_file.h. */
-#include "sim/network_file.h"
+#include "sim/network/network_file.h"
 
 #include "base/buffer.h"
 #include "base/hash.h"
-#include "sim/expression.h"
+#include "sim/network/expression.h"
 
 #include <ctype.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* The table of simulators. */
-#include "sim/simulator.h"
+#include "sim/simulator/simulator.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* The accelerator: see accelerator.h. */
-#include "sim/accelerator.h"
+#include "sim/accelerator/accelerator.h"
 
 #include <assert.h>
 #include <string.h>

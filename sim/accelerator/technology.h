@@ -5,7 +5,7 @@
 #define CS_SIM_TECHNOLOGY_H
 
 #include "base/conf.h"
-#include "sim/accelerator.h"
+#include "sim/accelerator/accelerator.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
 /* Whole-number expressions: see expression.h. A parser by recursive descent. */
-#include "sim/expression.h"
+#include "sim/network/expression.h"
 
 #include <ctype.h>
 #include <stdio.h>

@@ -5,8 +5,8 @@
 #ifndef CS_SIM_SIMULATOR_H
 #define CS_SIM_SIMULATOR_H
 
-#include "sim/schedule.h"
-#include "sim/technology.h"
+#include "sim/accelerator/technology.h"
+#include "sim/compiler/schedule.h"
 
 #include <stddef.h>
 #include <stdint.h>

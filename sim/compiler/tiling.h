@@ -5,7 +5,7 @@
 #ifndef CS_SIM_TILING_H
 #define CS_SIM_TILING_H
 
-#include "sim/schedule.h"
+#include "sim/compiler/schedule.h"
 
 /* Partial sums are 32-bit. */
 #define CS_PARTIAL_SUM_BYTES 4u

@@ -1,5 +1,5 @@
 /* The network: see network.h. */
-#include "sim/network.h"
+#include "sim/network/network.h"
 
 #include <assert.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* The technology: see technology.h. */
-#include "sim/technology.h"
+#include "sim/accelerator/technology.h"
 
 #include <string.h>
 

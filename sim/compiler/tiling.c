@@ -1,5 +1,5 @@
 /* How one layer is cut: see tiling.h. */
-#include "sim/tiling.h"
+#include "sim/compiler/tiling.h"
 
 #include <assert.h>
 

@@ -3,10 +3,10 @@
  * It works in steps over the whole network: cut every layer (tiling.c); find when each tensor dies;
  * keep on chip the tensors that fit for all their life; give what is left of PE memory to
  * parameters; grow strips into what is left after that; count the traffic. */
-#include "sim/schedule.h"
+#include "sim/compiler/schedule.h"
 
-#include "sim/tiling.h"
-#include "sim/vendor.h"
+#include "sim/compiler/tiling.h"
+#include "sim/compiler/vendor.h"
 
 #include <assert.h>
 #include <stdlib.h>

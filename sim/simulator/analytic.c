@@ -1,5 +1,5 @@
 /* The analytic simulator: a schedule in closed form (simulator.h). */
-#include "sim/simulator.h"
+#include "sim/simulator/simulator.h"
 
 /* Rates and unit energies of one accelerator in one technology. */
 typedef struct rates {

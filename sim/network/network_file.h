@@ -16,7 +16,7 @@
 #define CS_SIM_NETWORK_FILE_H
 
 #include "base/conf.h"
-#include "sim/network.h"
+#include "sim/network/network.h"
 
 /* Layers and uses of blocks that a file may unfold to, those that are left out included. */
 #define CS_NETWORK_MAX_ENTRIES 65536u

@@ -22,7 +22,7 @@
 #ifndef CS_SIM_VENDOR_H
 #define CS_SIM_VENDOR_H
 
-#include "sim/schedule.h"
+#include "sim/compiler/schedule.h"
 
 /* Fill a schedule that has room for the network's steps: the steps of one sample, the sums, or the
  * reason. `without`: 1u << cs_mechanism, those to leave out. */

@@ -33,8 +33,8 @@
 #ifndef CS_SIM_SCHEDULE_H
 #define CS_SIM_SCHEDULE_H
 
-#include "sim/accelerator.h"
-#include "sim/network.h"
+#include "sim/accelerator/accelerator.h"
+#include "sim/network/network.h"
 
 /* Why a design cannot run. An answer, not an error. The numbers are stored: never renumber. */
 #define CS_REASON_MAP(X)                                                                           \
