@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,7 +68,34 @@ out:
     return data;
 }
 
-cs_status cs_file_write(const char *path, const void *data, size_t size, cs_error *err)
+static bool write_all(int fd, const void *data, size_t size)
+{
+    size_t put = 0;
+    while (put < size) {
+        ssize_t n = write(fd, (const char *)data + put, size - put);
+        if (n < 0 && errno != EINTR) {
+            return false;
+        }
+        put += n > 0 ? (size_t)n : 0;
+    }
+    return true;
+}
+
+/* What is no regular file stays what it is. */
+static cs_status write_through(const char *path, const void *data, size_t size, cs_error *err)
+{
+    int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0) {
+        return fail_errno(err, path);
+    }
+    cs_status status = write_all(fd, data, size) ? CS_OK : fail_errno(err, path);
+    if (close(fd) != 0 && !status) {
+        status = fail_errno(err, path);
+    }
+    return status;
+}
+
+static cs_status replace(const char *path, const void *data, size_t size, cs_error *err)
 {
     size_t name_size = strlen(path) + 16;
     char *temporary = malloc(name_size);
@@ -83,19 +111,23 @@ cs_status cs_file_write(const char *path, const void *data, size_t size, cs_erro
         return status;
     }
     (void)fchmod(fd, 0644);
-    size_t put = 0;
-    while (put < size) {
-        ssize_t n = write(fd, (const char *)data + put, size - put);
-        if (n < 0 && errno != EINTR) {
-            break;
-        }
-        put += n > 0 ? (size_t)n : 0;
-    }
-    if (put < size || fsync(fd) != 0 || rename(temporary, path) != 0) {
+    if (!write_all(fd, data, size) || fsync(fd) != 0 || rename(temporary, path) != 0) {
         status = fail_errno(err, path);
         (void)unlink(temporary);
     }
     close(fd);
     free(temporary);
+    return status;
+}
+
+cs_status cs_file_write(const char *path, const void *data, size_t size, cs_error *err)
+{
+    struct stat info;
+    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode)) {
+        return write_through(path, data, size, err);
+    }
+    char *target = realpath(path, NULL); /* of a link, what it leads to */
+    cs_status status = replace(target ? target : path, data, size, err);
+    free(target);
     return status;
 }

@@ -3,10 +3,12 @@
 
 #include <check.h>
 #include <dirent.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 /* A folder of this test's own; its path stays valid until the next call. */
@@ -104,6 +106,44 @@ START_TEST(test_reading_a_fifo_does_not_wait)
 }
 END_TEST
 
+START_TEST(test_a_write_replaces_no_device_and_no_link)
+{
+    const char *folder = make_folder();
+    char path[300], link[300], got[8];
+    struct stat info;
+    cs_error err;
+    snprintf(path, sizeof path, "%s/fifo", folder);
+    ck_assert_int_eq(mkfifo(path, 0600), 0);
+    int reader = open(path, O_RDONLY | O_NONBLOCK);
+    ck_assert_int_ge(reader, 0);
+    ck_assert_int_eq(cs_file_write(path, "12345", 5, &err), CS_OK);
+    ck_assert_int_eq(read(reader, got, sizeof got), 5);
+    close(reader);
+    ck_assert_int_eq(lstat(path, &info), 0);
+    ck_assert(S_ISFIFO(info.st_mode));
+
+    /* A name of the same device as /dev/full, so that no bug can replace that. */
+    snprintf(path, sizeof path, "%s/full", folder);
+    if (mknod(path, S_IFCHR | 0600, makedev(1, 7)) == 0) {
+        int status = cs_file_write(path, "12345", 5, &err);
+        ck_assert_int_ne(status, CS_OK);
+        ck_assert_int_eq(lstat(path, &info), 0);
+        ck_assert(S_ISCHR(info.st_mode));
+    }
+
+    snprintf(path, sizeof path, "%s/file", folder);
+    snprintf(link, sizeof link, "%s/link", folder);
+    ck_assert_int_eq(cs_file_write(path, "1", 1, &err), CS_OK);
+    ck_assert_int_eq(symlink("file", link), 0);
+    ck_assert_int_eq(cs_file_write(link, "12", 2, &err), CS_OK);
+    ck_assert_int_eq(lstat(link, &info), 0);
+    ck_assert(S_ISLNK(info.st_mode));
+    ck_assert_int_eq(lstat(path, &info), 0);
+    ck_assert_int_eq(info.st_size, 2);
+    remove_folder(folder);
+}
+END_TEST
+
 START_TEST(test_a_write_that_fails_leaves_nothing)
 {
     const char *folder = make_folder();
@@ -128,6 +168,7 @@ int main(void)
     tcase_add_test(tcase, test_what_is_written_is_read);
     tcase_add_test(tcase, test_read_says_why_not);
     tcase_add_test(tcase, test_reading_a_fifo_does_not_wait);
+    tcase_add_test(tcase, test_a_write_replaces_no_device_and_no_link);
     tcase_add_test(tcase, test_a_write_that_fails_leaves_nothing);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
