@@ -4,155 +4,348 @@
 #include "base/conf.h"
 #include "base/file.h"
 #include "base/library.h"
+#include "sim/compiler/timing.h"
 #include "sim/network/network_file.h"
+#include "sim/onnx/onnx.h"
 
-#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Layers that an explanation names before it only counts. */
-#define NAMED_LAYERS 4u
+#include <sys/stat.h>
 
 /* ---- files ---- */
+
+static bool is_path(const char *name)
+{
+    return strchr(name, '/') != NULL;
+}
+
+static bool is_model(const char *name)
+{
+    const char *dot = strrchr(name, '.');
+    return dot && strcmp(dot, ".onnx") == 0;
+}
+
+/* The content of the file, malloc'd, or NULL. */
+static char *read_file(const char *library, const char *folder, const char *name, size_t limit,
+                       size_t *size, cs_error *err)
+{
+    if (is_path(name)) {
+        return cs_file_read(name, limit, size, err);
+    }
+    cs_error why = {0};
+    char *data = cs_library_read(library, folder, name, limit, size, &why);
+    struct stat info;
+    if (!data && why.status == CS_ENOENT && stat(name, &info) == 0 && S_ISREG(info.st_mode)) {
+        cs_fail(err, CS_ENOENT, "the library has no %s '%.100s'; for the file here give ./%.100s",
+                folder, name, name);
+    } else if (!data) {
+        cs_fail(err, why.status, "%s", why.text);
+    }
+    return data;
+}
 
 /* The parsed file, or NULL. */
 static cs_conf *open_file(const char *library, const char *folder, const char *name, cs_error *err)
 {
     size_t size;
-    char *text = strchr(name, '/')
-                     ? cs_file_read(name, CS_CONF_MAX_BYTES, &size, err)
-                     : cs_library_read(library, folder, name, CS_CONF_MAX_BYTES, &size, err);
+    char *text = read_file(library, folder, name, CS_CONF_MAX_BYTES, &size, err);
     cs_conf *conf = text ? cs_conf_parse(text, size, name, NULL, 0, err) : NULL;
     free(text);
     return conf;
 }
 
-static cs_status load_network(cs_conf_node file, cs_simulation_setup *setup, cs_error *err)
+static cs_status load_network(const cs_simulation_names *names, cs_simulation_setup *setup,
+                              cs_error *err)
 {
-    return cs_network_read(file, &setup->network, err);
+    if (is_model(names->network)) {
+        size_t size;
+        char *bytes =
+            read_file(names->library, "networks", names->network, CS_ONNX_MAX_BYTES, &size, err);
+        cs_status status =
+            bytes ? cs_onnx_read(bytes, size, names->network, &setup->network, err) : err->status;
+        free(bytes);
+        return status;
+    }
+    cs_conf *conf = open_file(names->library, "networks", names->network, err);
+    cs_status status =
+        conf ? cs_network_read(cs_conf_root(conf), &setup->network, err) : err->status;
+    cs_conf_free(conf);
+    return status;
 }
 
-static cs_status load_accelerator(cs_conf_node file, cs_simulation_setup *setup, cs_error *err)
+/* Read the accelerator, which `name` becomes the name of, and take the file's ownership. */
+static cs_status read_chip(cs_conf *conf, const char *name, cs_simulation_setup *setup,
+                           cs_error *err)
 {
+    cs_conf_node file = cs_conf_root(conf);
     cs_status status =
         cs_accelerator_read(file, &setup->accelerator, &setup->accelerator_recalled, err);
-    return status ? status : cs_naming_parse(cs_conf_member(file, "naming"), &setup->naming, err);
+    if (!status) {
+        status = cs_naming_parse(cs_conf_member(file, "naming"), &setup->naming, err);
+    }
+    cs_conf_free(conf);
+    setup->chip_name = strdup(name);
+    return status || setup->chip_name ? status : cs_fail_memory(err);
 }
 
-static cs_status load_technology(cs_conf_node file, cs_simulation_setup *setup, cs_error *err)
+/* Read a host and the name of its chip. */
+static cs_status read_host(const char *library, const char *name, cs_host *host,
+                           char chip[CS_HOST_MAX_CHIP], cs_simulation_setup *setup, cs_error *err)
 {
-    return cs_technology_read(file, &setup->technology, &setup->technology_recalled, err);
+    cs_conf *conf = open_file(library, "hosts", name, err);
+    if (!conf) {
+        return err->status;
+    }
+    cs_status status = cs_host_read(cs_conf_root(conf), host, chip, &setup->host_recalled, err);
+    cs_conf_free(conf);
+    setup->host_name = strdup(name);
+    return status || setup->host_name ? status : cs_fail_memory(err);
 }
 
-cs_status cs_simulation_load(const char *library, const char *network, const char *accelerator,
-                             const char *technology, cs_simulation_setup *setup, cs_error *err)
+/* The accelerator's name is none of the library, which `err` says: it is to be a host's. */
+static cs_status load_chip_of_host(const cs_simulation_names *names, cs_simulation_setup *setup,
+                                   cs_error *err)
 {
-    const struct {
-        const char *folder, *name;
-        cs_status (*load)(cs_conf_node file, cs_simulation_setup *setup, cs_error *err);
-    } files[] = {
-        {"networks", network, load_network},
-        {"accelerators", accelerator, load_accelerator},
-        {"technology", technology, load_technology},
-    };
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+    cs_error missing = *err;
+    cs_host host;
+    char chip[CS_HOST_MAX_CHIP];
+    cs_status status = read_host(names->library, names->accelerator, &host, chip, setup, err);
+    if (status == CS_ENOENT) {
+        cs_error second = *err;
+        return cs_fail(err, status, "%.250s; and %.250s", missing.text, second.text);
+    }
+    if (status) {
+        return status;
+    }
+    if (names->host) {
+        return cs_fail(err, CS_EINVAL,
+                       "'%.100s' is a host, with the chip %s on it: it takes no other host",
+                       names->accelerator, chip);
+    }
+    if (is_path(chip)) {
+        return cs_fail(err, CS_EINVAL, "%.100s: its accelerator %s is no name of the library",
+                       names->accelerator, chip);
+    }
+    cs_conf *conf = open_file(names->library, "accelerators", chip, err);
+    status = conf ? read_chip(conf, chip, setup, err) : err->status;
+    setup->accelerator.host = host;
+    return status;
+}
+
+static cs_status load_accelerator(const cs_simulation_names *names, cs_simulation_setup *setup,
+                                  cs_error *err)
+{
+    const char *name = names->accelerator;
+    cs_conf *conf = open_file(names->library, "accelerators", name, err);
+    if (!conf && err->status == CS_ENOENT && !is_path(name)) {
+        return load_chip_of_host(names, setup, err);
+    }
+    cs_status status = conf ? read_chip(conf, name, setup, err) : err->status;
+    if (status || !names->host) {
+        return status;
+    }
+    cs_host host;
+    char chip[CS_HOST_MAX_CHIP];
+    status = read_host(names->library, names->host, &host, chip, setup, err);
+    if (!status && !is_path(name) && strcmp(name, chip) != 0) {
+        status = cs_fail(err, CS_EINVAL, "the host %.100s has the chip %s on it, not %.100s",
+                         names->host, chip, name);
+    }
+    if (!status) {
+        setup->accelerator.host = host;
+    }
+    return status;
+}
+
+/* What areas are compared with: a chip, whatever it is attached to. */
+static cs_status load_baseline(const cs_simulation_names *names, cs_simulation_setup *setup,
+                               cs_error *err)
+{
+    cs_conf *conf = open_file(names->library, "accelerators", names->baseline, err);
+    cs_status status = conf ? cs_accelerator_read(cs_conf_root(conf), &setup->baseline,
+                                                  &setup->baseline_recalled, err)
+                            : err->status;
+    cs_conf_free(conf);
+    return status;
+}
+
+static cs_status load_technology(const cs_simulation_names *names, cs_simulation_setup *setup,
+                                 cs_error *err)
+{
+    cs_conf *conf = open_file(names->library, "technology", names->technology, err);
+    cs_status status = conf ? CS_OK : err->status;
+    for (cs_estimate i = 0; i < CS_ESTIMATE_COUNT && !status; i++) {
+        status = cs_technology_read_estimate(cs_conf_root(conf), i, &setup->technology[i],
+                                             &setup->technology_recalled, err);
+    }
+    cs_conf_free(conf);
+    return status;
+}
+
+/* What cs_compile does without options, and what jobs are searched with. */
+static const cs_compile_options usual_options = {.policy = CS_POLICY_BEST};
+static const cs_simulator *const usual_simulator = &cs_simulator_analytic;
+
+static cs_status choose_policy(const char *name, cs_policy *policy, cs_error *err)
+{
+    if (!name || cs_policy_find(name, policy)) {
+        return CS_OK;
+    }
+    char list[200] = "";
+    size_t used = 0;
+    for (cs_policy i = 0; i < CS_POLICY_COUNT && used < sizeof list; i++) {
+        used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "",
+                                 cs_policy_name(i));
+    }
+    return cs_fail(err, CS_EINVAL, "there is no compiler '%.60s'; there are: %s", name, list);
+}
+
+static cs_status choose_compiler(const cs_simulation_names *names, cs_compile_options *options,
+                                 cs_error *err)
+{
+    *options = usual_options;
+    cs_status status = choose_policy(names->compiler, &options->policy, err);
+    if (!status && names->knob_count > 0 && options->policy != CS_POLICY_BEST) {
+        return cs_fail(err, CS_EINVAL,
+                       "--knob: the compiler %s decides by its own rules; only %s "
+                       "takes knobs",
+                       cs_policy_name(options->policy), cs_policy_name(CS_POLICY_BEST));
+    }
+    for (size_t i = 0; i < names->knob_count && !status; i++) {
         cs_error why = {0};
-        cs_conf *conf = open_file(library, files[i].folder, files[i].name, &why);
-        cs_status status = conf ? files[i].load(cs_conf_root(conf), setup, &why) : why.status;
-        cs_conf_free(conf);
+        status = cs_pins_set(&options->pins, names->knobs[i], &why);
         if (status) {
-            return cs_fail(err, status, "%s", why.text);
+            cs_fail(err, status, "--knob: %s", why.text);
         }
     }
-    return CS_OK;
+    return status;
+}
+
+static cs_status choose_simulator(const char *name, const cs_simulator **simulator, cs_error *err)
+{
+    *simulator = name ? cs_simulator_find(name) : usual_simulator;
+    if (*simulator) {
+        return CS_OK;
+    }
+    char list[200] = "";
+    size_t used = 0;
+    for (size_t i = 0; cs_simulator_at(i) && used < sizeof list; i++) {
+        used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "",
+                                 cs_simulator_at(i)->name);
+    }
+    return cs_fail(err, CS_EINVAL, "there is no simulator '%.60s'; there are: %s", name, list);
+}
+
+cs_status cs_simulation_load(const cs_simulation_names *names, cs_simulation_setup *setup,
+                             cs_error *err)
+{
+    cs_error why = {0};
+    cs_status status = choose_compiler(names, &setup->options, &why);
+    if (!status) {
+        status = choose_simulator(names->simulator, &setup->simulator, &why);
+    }
+    if (!status) {
+        status = load_network(names, setup, &why);
+    }
+    if (!status) {
+        status = load_accelerator(names, setup, &why);
+    }
+    if (!status) {
+        status = load_technology(names, setup, &why);
+    }
+    if (!status && names->baseline) {
+        status = load_baseline(names, setup, &why);
+    }
+    return status ? cs_fail(err, status, "%s", why.text) : CS_OK;
 }
 
 void cs_simulation_unload(cs_simulation_setup *setup)
 {
     cs_network_release(&setup->network);
-}
-
-/* ---- fields ---- */
-
-static cs_status fail_field(cs_naming naming, const char *name, cs_error *err)
-{
-    char list[CS_ERROR_TEXT] = "";
-    size_t used = 0;
-    for (uint32_t i = 0; i < cs_accelerator_field_count && used < sizeof list; i++) {
-        const cs_accelerator_field *field = &cs_accelerator_fields[i];
-        used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "",
-                                 naming == CS_NAMING_NAHAS ? field->nahas : field->name);
-    }
-    return cs_fail(err, CS_EINVAL, "'%.60s' is no field of this accelerator; it has: %s", name,
-                   list);
-}
-
-cs_status cs_simulation_set(cs_naming naming, const char *name, const char *text,
-                            cs_accelerator *accelerator, cs_error *err)
-{
-    const cs_accelerator_field *field = cs_accelerator_find(naming, name);
-    if (!field) {
-        return fail_field(naming, name, err);
-    }
-    char *end;
-    double in_file = strtod(text, &end);
-    if (end == text || *end) {
-        return cs_fail(err, CS_EINVAL, "%s must be a number, not '%.60s'", name, text);
-    }
-    uint64_t value;
-    cs_status status = cs_accelerator_field_value(field, naming, in_file, &value, err);
-    if (!status) {
-        cs_accelerator_set(accelerator, field, value);
-    }
-    return status;
+    free(setup->chip_name);
+    free(setup->host_name);
 }
 
 /* ---- running ---- */
 
-cs_limiter cs_limiter_of(const cs_cost *layer)
+/* What crosses the link into the chip for a sample, streamed weights once; those that are
+ * prefetched are left out. */
+static uint64_t once_in_bytes(const cs_step *step)
 {
-    if (layer->compute_s >= layer->on_chip_s && layer->compute_s >= layer->off_chip_s) {
-        return CS_LIMITER_COMPUTE;
-    }
-    return layer->on_chip_s >= layer->off_chip_s ? CS_LIMITER_ON_CHIP : CS_LIMITER_OFF_CHIP;
+    bool streamed = step->weight_bytes > 0 && !step->cached && !step->prefetched;
+    uint64_t again = streamed ? step->weight_bytes * (step->weight_passes - 1) : 0;
+    return step->upload_bytes + step->off_chip_read_bytes - again;
 }
 
-const char *cs_limiter_text(cs_limiter limiter)
+static double max_f64(double a, double b)
 {
-    static const char *const texts[CS_LIMITER_COUNT] = {
-        [CS_LIMITER_COMPUTE] = "compute",
-        [CS_LIMITER_ON_CHIP] = "on-chip",
-        [CS_LIMITER_OFF_CHIP] = "off-chip",
-    };
-    assert(limiter < CS_LIMITER_COUNT);
-    return texts[limiter];
+    return a > b ? a : b;
+}
+
+/* See cs_simulation_run. */
+static void find_bounds(const cs_network *network, cs_simulation *simulation)
+{
+    cs_rates rates = cs_rates_of(&simulation->accelerator);
+    double samples = network->batch, layers_s = 0, call_s = 0, in_bytes = 0;
+    for (uint32_t i = 0; i < network->layer_count; i++) {
+        const cs_step *step = simulation->schedule.steps[i];
+        double in = (double)once_in_bytes(step), out = (double)step->traffic.link_out_bytes;
+        double run_s = max_f64((double)step->bound_cycles / rates.clock_hz,
+                               max_f64(in / rates.in_bytes_per_s, out / rates.out_bytes_per_s));
+        double host_s = simulation->layers[i].busy_s[CS_RESOURCE_CALL];
+        simulation->bounds_s[i] = host_s + samples * run_s;
+        layers_s += simulation->bounds_s[i];
+        call_s += host_s;
+        in_bytes += in + (step->prefetched ? (double)step->weight_bytes : 0);
+    }
+    simulation->bound_s = max_f64(layers_s, call_s + samples * in_bytes / rates.in_bytes_per_s);
+}
+
+static void find_intervals(const cs_simulation_setup *setup, cs_simulation *simulation)
+{
+    const cs_cost *total = &simulation->total;
+    double energy_j[CS_ESTIMATE_COUNT];
+    for (cs_estimate i = 0; i < CS_ESTIMATE_COUNT; i++) {
+        cs_energy_rates rates = cs_energy_rates_of(&simulation->accelerator, &setup->technology[i]);
+        cs_energy energy = cs_energy_of(&rates, &total->traffic, total->latency_s);
+        energy_j[i] = cs_energy_total(&energy);
+    }
+    simulation->energy_j = (cs_interval){.low = energy_j[CS_ESTIMATE_LOW],
+                                         .nominal = total->energy_j,
+                                         .high = energy_j[CS_ESTIMATE_HIGH]};
 }
 
 cs_status cs_simulation_run(const cs_simulation_setup *setup, const cs_accelerator *accelerator,
                             cs_simulation *simulation, cs_error *err)
 {
     const cs_network *network = &setup->network;
+    const cs_technology *technology = setup->technology;
     simulation->accelerator = *accelerator;
-    simulation->area_mm2 = cs_area_mm2(accelerator, &setup->technology);
-    cs_status status = cs_compile(network, accelerator, NULL, &simulation->schedule, err);
+    simulation->area_mm2 =
+        (cs_interval){.low = cs_area_mm2(accelerator, &technology[CS_ESTIMATE_LOW]),
+                      .nominal = cs_area_mm2(accelerator, &technology[CS_ESTIMATE_NOMINAL]),
+                      .high = cs_area_mm2(accelerator, &technology[CS_ESTIMATE_HIGH])};
+    cs_status status =
+        cs_compile(network, accelerator, &setup->options, &simulation->schedule, err);
     if (status || simulation->schedule.reason) {
         return status;
     }
     simulation->layers = calloc(network->layer_count, sizeof *simulation->layers);
-    if (!simulation->layers) {
+    simulation->bounds_s = calloc(network->layer_count, sizeof *simulation->bounds_s);
+    if (!simulation->layers || !simulation->bounds_s) {
         return cs_fail_memory(err);
     }
-    cs_simulator_analytic.simulate(network, accelerator, &setup->technology, &simulation->schedule,
-                                   &simulation->total, simulation->layers);
-    simulation->idle_j =
-        cs_idle_power_w(accelerator, &setup->technology) * simulation->total.latency_s;
+    setup->simulator->simulate(network, accelerator, &technology[CS_ESTIMATE_NOMINAL],
+                               &simulation->schedule, &simulation->total, simulation->layers);
     for (uint32_t i = 0; i < network->layer_count; i++) {
-        const cs_step *step = &simulation->schedule.steps[i];
         const cs_cost *cost = &simulation->layers[i];
-        simulation->limited_s[cs_limiter_of(cost)] += cost->latency_s;
-        simulation->off_chip_bytes += step->off_chip_read_bytes + step->off_chip_write_bytes;
+        simulation->limited_s[cost->limiter] += cost->latency_s;
     }
+    const cs_traffic *traffic = &simulation->total.traffic;
+    simulation->off_chip_bytes = traffic->link_in_bytes + traffic->link_out_bytes;
+    find_bounds(network, simulation);
+    find_intervals(setup, simulation);
     return CS_OK;
 }
 
@@ -160,131 +353,25 @@ void cs_simulation_release(cs_simulation *simulation)
 {
     cs_schedule_release(&simulation->schedule);
     free(simulation->layers);
+    free(simulation->bounds_s);
     *simulation = (cs_simulation){0};
 }
 
-/* ---- explaining ---- */
-
-/* A layer's name, or what it does where it has none. */
-static const char *layer_word(const cs_network *network, cs_layer_id i)
-{
-    const cs_layer *layer = &network->layers[i];
-    const char *name = cs_layer_name(network, layer);
-    return *name ? name : cs_op_name(layer->op);
-}
+/* ---- words ---- */
 
 char *cs_simulation_layer_label(const cs_network *network, cs_layer_id layer)
 {
+    const cs_layer *named = &network->layers[layer];
+    const char *name = cs_layer_name(network, named);
     char *label;
-    return asprintf(&label, "%s (%u)", layer_word(network, layer), layer) < 0 ? NULL : label;
+    int length = asprintf(&label, "%s (%u)", *name ? name : cs_op_name(named->op), layer);
+    return length < 0 ? NULL : label;
 }
 
-typedef bool (*step_question)(const cs_step *step);
-
-static bool is_cached(const cs_step *step)
+const char *cs_simulation_weights(const cs_step *step)
 {
-    return step->weight_bytes > 0 && step->cached;
-}
-
-static bool is_streamed(const cs_step *step)
-{
-    return step->weight_bytes > 0 && !step->cached;
-}
-
-static bool is_streamed_often(const cs_step *step)
-{
-    return is_streamed(step) && step->weight_passes > 1;
-}
-
-static bool is_off_chip(const cs_step *step)
-{
-    return step->output_off_chip;
-}
-
-static bool is_on_chip(const cs_step *step)
-{
-    return !step->output_off_chip;
-}
-
-/* "; now cached: fc6, fc7" for the layers that answer yes after and no before. */
-static void put_newly(FILE *stream, const cs_network *network, const cs_simulation *before,
-                      const cs_simulation *after, const char *what, step_question question)
-{
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < network->layer_count; i++) {
-        if (network->layers[i].op == CS_OP_INPUT || question(&before->schedule.steps[i]) ||
-            !question(&after->schedule.steps[i])) {
-            continue;
-        }
-        if (count == 0) {
-            fprintf(stream, "; %s: ", what);
-        }
-        if (count < NAMED_LAYERS) {
-            fprintf(stream, "%s%s (%u)", count ? ", " : "", layer_word(network, i), i);
-        }
-        count++;
-    }
-    if (count > NAMED_LAYERS) {
-        fprintf(stream, " and %u more", count - NAMED_LAYERS);
-    }
-}
-
-/* "latency +0.2 ms (layers limited by compute +0.3, by off-chip -0.1); energy +0.1 mJ (idle power
- * +0.1)". */
-static void put_totals(FILE *stream, const cs_simulation *before, const cs_simulation *after)
-{
-    double change = (after->total.latency_s - before->total.latency_s) * 1e3;
-    const char *between = " (layers limited by ";
-    if (change == 0) {
-        fputs("latency unchanged", stream);
-    } else {
-        fprintf(stream, "latency %+.4g ms", change);
-    }
-    for (cs_limiter i = 0; i < CS_LIMITER_COUNT; i++) {
-        double part = (after->limited_s[i] - before->limited_s[i]) * 1e3;
-        if (part != 0) {
-            fprintf(stream, "%s%s %+.4g", between, cs_limiter_text(i), part);
-            between = ", by ";
-        }
-    }
-    fputs(*between == ',' ? ")" : "", stream);
-    double energy = (after->total.energy_j - before->total.energy_j) * 1e3;
-    if (energy != 0) {
-        fprintf(stream, "; energy %+.4g mJ (idle power %+.4g)", energy,
-                (after->idle_j - before->idle_j) * 1e3);
-    }
-}
-
-char *cs_simulation_explain(const cs_network *network, const cs_simulation *before,
-                            const cs_simulation *after)
-{
-    static const struct {
-        const char *text;
-        step_question question;
-    } changes[] = {
-        {"parameters now cached", is_cached},
-        {"parameters now streamed", is_streamed},
-        {"now streamed in several passes", is_streamed_often},
-        {"results now on chip", is_on_chip},
-        {"results now off-chip", is_off_chip},
-    };
-    char *text = NULL;
-    size_t size;
-    FILE *stream = open_memstream(&text, &size);
-    if (!stream) {
+    if (step->weight_bytes == 0) {
         return NULL;
     }
-    put_totals(stream, before, after);
-    if (after->off_chip_bytes != before->off_chip_bytes) {
-        fprintf(stream, "; off-chip traffic %+.4g MB",
-                ((double)after->off_chip_bytes - (double)before->off_chip_bytes) / 1e6);
-    }
-    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
-        put_newly(stream, network, before, after, changes[i].text, changes[i].question);
-    }
-    if (fclose(stream) != 0) {
-        free(text);
-        return NULL;
-    }
-    return text;
+    return step->cached ? "cached" : step->prefetched ? "prefetched" : "streamed";
 }

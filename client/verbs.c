@@ -53,15 +53,28 @@ static const struct argp_option resume_options[] = {
 };
 
 static const struct argp_option simulate_options[] = {
-    {"network", CS_OPTION_NETWORK, "FILE|NAME", 0, "The network", 0},
-    {"accelerator", CS_OPTION_ACCELERATOR, "FILE|NAME", 0, "The accelerator", 0},
+    {"network", CS_OPTION_NETWORK, "FILE|NAME", 0, "The network, or an ONNX model (*.onnx)", 0},
+    {"accelerator", CS_OPTION_ACCELERATOR, "FILE|NAME", 0,
+     "The accelerator, or a host with its chip", 0},
+    {"host", CS_OPTION_HOST, "FILE|NAME", 0, "What the accelerator is attached to", 0},
     {"technology", CS_OPTION_TECHNOLOGY, "FILE|NAME", 0, "The technology (default edge-22nm)", 0},
+    {"compiler", CS_OPTION_COMPILER, "best|vendor", 0,
+     "Whose rules schedule the network (default best)", 0},
+    {"knob", CS_OPTION_KNOB, "NAME=VALUE", 0,
+     "What the compiler best is not to choose, e.g. split_y=channels; may be repeated", 0},
+    {"fidelity", CS_OPTION_FIDELITY, "analytic|event", 0,
+     "Which simulator costs the schedule (default analytic)", 0},
     {"library", CS_OPTION_LIBRARY, "DIR", 0,
      "Where names are looked up (default $CODESIGN_LIBRARY, else the installed data)", 0},
+    {"baseline", CS_OPTION_BASELINE, "FILE|NAME", 0,
+     "The accelerator that areas are compared with (default the unchanged one)", 0},
     {"set", CS_OPTION_SET, "FIELD=VALUE", 0,
-     "Change a field of the accelerator, as its file names it; may be repeated", 0},
-    {"sweep", CS_OPTION_SWEEP, "FIELD=V1,V2,...", 0, "Try each of these values of a field", 0},
+     "Change a field of the accelerator or its host, as its file names it; may be repeated", 0},
+    {"sweep", CS_OPTION_SWEEP, "FIELD[=V1,V2,...]", 0,
+     "Try each of these values of a field, or some around the one it has", 0},
     {"per-layer", CS_OPTION_PER_LAYER, NULL, 0, "Show each layer, too", 0},
+    {"trace", CS_OPTION_TRACE, "FILE", 0,
+     "Write what the simulator event tells of the last design that runs, for Perfetto", 0},
     {0},
 };
 
@@ -128,7 +141,7 @@ const cs_verb cs_verbs[] = {
     {.name = "simulate",
      .text = "Simulate a network on an accelerator, without a server",
      .details = "A name with '/' is a file, one without is looked up in the library's folders "
-                "networks, accelerators and technology.",
+                "networks, accelerators, hosts and technology.",
      .options = simulate_options,
      .parse = cs_simulate_parse,
      .input_size = sizeof(cs_simulate_input),

@@ -4,6 +4,7 @@
 
 #include "base/status.h"
 #include "client/session.h"
+#include "client/simulation.h"
 #include "client/table.h"
 #include "search/bundle.h"
 
@@ -122,8 +123,14 @@ typedef enum cs_option_key {
     CS_OPTION_ACCELERATOR,
     CS_OPTION_TECHNOLOGY,
     CS_OPTION_LIBRARY,
+    CS_OPTION_HOST,
+    CS_OPTION_COMPILER,
+    CS_OPTION_FIDELITY,
+    CS_OPTION_KNOB,
+    CS_OPTION_BASELINE,
     CS_OPTION_SWEEP,
     CS_OPTION_PER_LAYER,
+    CS_OPTION_TRACE,
     CS_OPTION_SERVER,
     CS_OPTION_FORMAT,
     CS_OPTION_TIMEOUT,
@@ -156,13 +163,13 @@ cs_exit cs_run_submit_job(cs_client *client, const void *input);
 /* ---- simulate ---- */
 
 typedef struct cs_simulate_input {
-    const char *network, *accelerator; /* names or paths */
-    const char *technology;            /* the same, or NULL: the usual one */
-    const char *library;               /* NULL: not given */
+    cs_simulation_names names; /* complete once all options are parsed */
+    const char *knobs[CS_BUNDLE_MAX_SETS];
     const char *sets[CS_BUNDLE_MAX_SETS];
     size_t set_count;
-    const char *sweep; /* or NULL */
+    const char *sweep; /* FIELD, FIELD=V1,V2 or NULL */
     bool per_layer;
+    const char *trace; /* --trace, or NULL */
 } cs_simulate_input;
 
 error_t cs_simulate_parse(int key, char *text, struct argp_state *state, void *input);

@@ -50,19 +50,19 @@ cs_status cs_provenance_header(cs_conf_node file, const char *kind, const char *
     return cs_conf_maybe_string(file, "source", &text, err);
 }
 
-static cs_status read_entry(cs_conf_node entry, cs_field_name name, const void *context,
-                            size_t count, cs_conf_node *value, bool *recalled, cs_error *err)
+static cs_status read_entry(cs_conf_node group, const char *const *keys, cs_field_name name,
+                            const void *context, size_t count, cs_conf_node *entry, bool *recalled,
+                            cs_error *err)
 {
-    static const char *const keys[] = {"name", "value", "provenance", NULL};
     const char *wanted;
-    cs_status status = cs_conf_only(entry, keys, err);
+    cs_status status = cs_conf_only(group, keys, err);
     if (!status) {
-        status = cs_conf_string(entry, "name", &wanted, err);
+        status = cs_conf_string(group, "name", &wanted, err);
     }
     if (status) {
         return status;
     }
-    cs_conf_node name_node = cs_conf_member(entry, "name");
+    cs_conf_node name_node = cs_conf_member(group, "name");
     size_t i = 0;
     while (i < count && strcmp(name(context, i), wanted) != 0) {
         i++;
@@ -70,26 +70,26 @@ static cs_status read_entry(cs_conf_node entry, cs_field_name name, const void *
     if (i == count) {
         return cs_conf_fail(name_node, err, "unknown field '%s'", wanted);
     }
-    if (cs_conf_exists(value[i])) {
+    if (cs_conf_exists(entry[i])) {
         return cs_conf_fail(name_node, err, "'%s' is given twice", wanted);
     }
-    cs_conf_node number = cs_conf_member(entry, "value");
-    cs_conf_node source = cs_conf_member(entry, "provenance");
+    cs_conf_node number = cs_conf_member(group, "value");
+    cs_conf_node source = cs_conf_member(group, "provenance");
     if (!cs_conf_exists(number) || !cs_conf_exists(source)) {
-        return cs_conf_fail(entry, err, "'%s' needs a value and a provenance", wanted);
+        return cs_conf_fail(group, err, "'%s' needs a value and a provenance", wanted);
     }
     cs_provenance provenance;
     status = cs_provenance_parse(source, &provenance, err);
     if (!status) {
-        value[i] = number;
+        entry[i] = group;
         *recalled = *recalled || provenance == CS_PROVENANCE_RECALLED;
     }
     return status;
 }
 
-cs_status cs_provenance_values(cs_conf_node file, cs_field_name name, const void *context,
-                               size_t count, size_t required, cs_conf_node *value, bool *recalled,
-                               cs_error *err)
+cs_status cs_provenance_entries(cs_conf_node file, const char *const *keys, cs_field_name name,
+                                const void *context, size_t count, size_t required,
+                                cs_conf_node *entry, bool *recalled, cs_error *err)
 {
     cs_conf_node list;
     cs_status status = cs_conf_list(file, "values", &list, err);
@@ -97,21 +97,36 @@ cs_status cs_provenance_values(cs_conf_node file, cs_field_name name, const void
         return status;
     }
     for (size_t i = 0; i < count; i++) {
-        value[i] = (cs_conf_node){0};
+        entry[i] = (cs_conf_node){0};
     }
     bool any_recalled = false;
     for (size_t i = 0; i < cs_conf_length(list); i++) {
-        status =
-            read_entry(cs_conf_element(list, i), name, context, count, value, &any_recalled, err);
+        status = read_entry(cs_conf_element(list, i), keys, name, context, count, entry,
+                            &any_recalled, err);
         if (status) {
             return status;
         }
     }
     for (size_t i = 0; i < required; i++) {
-        if (!cs_conf_exists(value[i])) {
+        if (!cs_conf_exists(entry[i])) {
             return cs_conf_fail(list, err, "the field '%s' is missing", name(context, i));
         }
     }
     *recalled = *recalled || any_recalled;
     return CS_OK;
+}
+
+cs_status cs_provenance_values(cs_conf_node file, cs_field_name name, const void *context,
+                               size_t count, size_t required, cs_conf_node *value, bool *recalled,
+                               cs_error *err)
+{
+    static const char *const keys[] = {"name", "value", "provenance", NULL};
+    cs_status status =
+        cs_provenance_entries(file, keys, name, context, count, required, value, recalled, err);
+    for (size_t i = 0; !status && i < count; i++) {
+        if (cs_conf_exists(value[i])) {
+            value[i] = cs_conf_member(value[i], "value");
+        }
+    }
+    return status;
 }

@@ -31,10 +31,18 @@ CS_MUST_CHECK cs_status cs_provenance_header(cs_conf_node file, const char *kind
 /* The name of field `index` of a table, which `context` chooses. */
 typedef const char *(*cs_field_name)(const void *context, size_t index);
 
-/* Find the value of each of `count` fields in file.values: value[i] becomes the node that holds
- * it, or one that does not exist. Each of the first `required` fields has to be there, no field
- * twice or without a provenance, and no other; errors name file and line. *recalled becomes true if
- * any value is recalled (else is left alone). */
+/* Find the entry of each of `count` fields in file.values: entry[i] becomes the group that holds
+ * it, which has no key but `keys` (which end with NULL), or one that does not exist. Each of the
+ * first `required` fields has to be there, no field twice or without a value and a provenance, and
+ * no other; errors name file and line. *recalled becomes true if any value is recalled (else is
+ * left alone). */
+CS_MUST_CHECK cs_status cs_provenance_entries(cs_conf_node file, const char *const *keys,
+                                              cs_field_name name, const void *context, size_t count,
+                                              size_t required, cs_conf_node *entry, bool *recalled,
+                                              cs_error *err);
+
+/* The same for entries of name, value and provenance alone: value[i] becomes the node of the
+ * value. */
 CS_MUST_CHECK cs_status cs_provenance_values(cs_conf_node file, cs_field_name name,
                                              const void *context, size_t count, size_t required,
                                              cs_conf_node *value, bool *recalled, cs_error *err);

@@ -1,6 +1,8 @@
 /* The network: see network.h. */
 #include "sim/network/network.h"
 
+#include "base/hash.h"
+
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -152,7 +154,9 @@ static void estimate(const cs_layer *layer, uint32_t batch, double *weights, dou
     *operations = outputs * fan_in * batch;
 }
 
-static cs_status check_size(const cs_layer *layer, uint32_t number, uint32_t batch, cs_error *err)
+/* Check a layer, and add its operations to those of the layers before it. */
+static cs_status check_size(const cs_layer *layer, uint32_t number, uint32_t batch,
+                            double *all_operations, cs_error *err)
 {
     double weights, operations;
     estimate(layer, batch, &weights, &operations);
@@ -164,6 +168,13 @@ static cs_status check_size(const cs_layer *layer, uint32_t number, uint32_t bat
                        (unsigned long long)CS_NETWORK_MAX_ELEMENTS,
                        (unsigned long long)CS_NETWORK_MAX_OPERATIONS);
     }
+    if (*all_operations + operations > (double)CS_NETWORK_MAX_OPERATIONS) {
+        return cs_fail(err, CS_EINVAL,
+                       "layer %u (%s): with the layers before it %.0f operations; at most %llu",
+                       number, cs_op_name(layer->op), *all_operations + operations,
+                       (unsigned long long)CS_NETWORK_MAX_OPERATIONS);
+    }
+    *all_operations += operations;
     return CS_OK;
 }
 
@@ -183,13 +194,71 @@ static cs_status append(cs_network *network, const cs_layer_id *inputs, uint32_t
                        "layer %u (%s): the layers of a network have at most %u inputs", number, op,
                        CS_NETWORK_MAX_EDGES);
     }
+    double operations = network->operations;
     cs_status status = check_shape(layer->out, number, op, "output", err);
-    if (status || (status = check_size(layer, number, network->batch, err)) ||
+    if (status || (status = check_size(layer, number, network->batch, &operations, err)) ||
         (status = reserve(network, 0, network->edge_count + count, err))) {
         return status;
     }
     layer->first_edge = network->edge_count;
     layer->input_count = count;
+    layer->last_use = number;
+    layer->key = cs_key_of(layer, CS_LAYER_KEY_BYTES).low;
+    for (uint32_t k = 0; k < count; k++) {
+        network->edges[network->edge_count + k] = inputs[k];
+        network->layers[inputs[k]].last_use = number;
+    }
+    network->edge_count += count;
+    network->layer_count = number + 1;
+    network->operations = operations;
+    *id = number;
+    return CS_OK;
+}
+
+static bool same_shape(cs_shape a, cs_shape b)
+{
+    return a.height == b.height && a.width == b.width && a.channels == b.channels;
+}
+
+/* Whether the layers that are read have the shapes that `like` reads. */
+static bool inputs_fit(const cs_network *network, const cs_layer *like, const cs_layer_id *inputs)
+{
+    uint64_t channels = 0;
+    for (uint32_t k = 0; k < like->input_count; k++) {
+        if (inputs[k] >= network->layer_count) {
+            return false;
+        }
+        channels += network->layers[inputs[k]].out.channels;
+    }
+    return like->input_count == 0 ||
+           (same_shape(network->layers[inputs[0]].out, like->in) &&
+            (like->op == CS_OP_CONCAT
+                 ? channels == like->out.channels
+                 : like->input_count < 2 ||
+                       same_shape(network->layers[inputs[1]].out, like->second)));
+}
+
+cs_status cs_network_like(cs_network *network, const cs_layer *like, const cs_layer_id *inputs,
+                          cs_layer_id *id, cs_error *err)
+{
+    uint32_t number = network->layer_count, count = like->input_count;
+    if (!inputs_fit(network, like, inputs)) {
+        return cs_fail(err, CS_EINVAL,
+                       "layer %u (%s): inputs of other shapes than those it is like", number,
+                       cs_op_name(like->op));
+    }
+    if (number >= CS_NETWORK_MAX_LAYERS || count > CS_NETWORK_MAX_EDGES - network->edge_count) {
+        return cs_fail(err, CS_EINVAL, "layer %u (%s): the network has too many layers or inputs",
+                       number, cs_op_name(like->op));
+    }
+    cs_status status = reserve(network, number + 1, network->edge_count + count, err);
+    if (status) {
+        return status;
+    }
+    cs_layer *layer = &network->layers[number];
+    *layer = *like;
+    layer->name = 0;
+    layer->first_edge = network->edge_count;
     layer->last_use = number;
     for (uint32_t k = 0; k < count; k++) {
         network->edges[network->edge_count + k] = inputs[k];
@@ -394,6 +463,7 @@ cs_status cs_network_start(cs_network *network, cs_shape input, cs_error *err)
     network->edge_count = 0;
     network->name_bytes = 0;
     network->batch = 1;
+    network->operations = 0;
     return CS_OK;
 }
 
@@ -683,6 +753,9 @@ cs_status cs_network_transpose(cs_network *network, cs_layer_id from, const uint
         return cs_fail(err, CS_EINVAL, "layer %u (transpose): %u %u %u is no order of 0 1 2",
                        network->layer_count, order[0], order[1], order[2]);
     }
+    for (int i = 0; i < 3; i++) {
+        layer->order[i] = (uint8_t)order[i];
+    }
     const uint32_t sides[] = {layer->in.height, layer->in.width, layer->in.channels};
     layer->out = (cs_shape){sides[order[0]], sides[order[1]], sides[order[2]]};
     return append(network, &from, 1, id, err);
@@ -725,8 +798,10 @@ cs_status cs_network_set_bits(cs_network *network, cs_layer_id id, uint32_t weig
                            cs_op_name(network->layers[id].op), bits[i]);
         }
     }
-    network->layers[id].weight_bits = (uint8_t)weight_bits;
-    network->layers[id].act_bits = (uint8_t)act_bits;
+    cs_layer *layer = &network->layers[id];
+    layer->weight_bits = (uint8_t)weight_bits;
+    layer->act_bits = (uint8_t)act_bits;
+    layer->key = cs_key_of(layer, CS_LAYER_KEY_BYTES).low;
     return CS_OK;
 }
 
@@ -779,13 +854,15 @@ cs_status cs_network_set_batch(cs_network *network, uint32_t batch, cs_error *er
         return cs_fail(err, CS_EINVAL, "a batch is 1 to %u samples, not %u", CS_NETWORK_MAX_BATCH,
                        batch);
     }
+    double operations = 0;
     for (uint32_t i = 0; i < network->layer_count; i++) {
-        cs_status status = check_size(&network->layers[i], i, batch, err);
+        cs_status status = check_size(&network->layers[i], i, batch, &operations, err);
         if (status) {
             return status;
         }
     }
     network->batch = batch;
+    network->operations = operations;
     return CS_OK;
 }
 

@@ -87,7 +87,7 @@ typedef uint32_t cs_layer_id;
 #define CS_NETWORK_MAX_EDGES      65536u       /* inputs of all layers */
 #define CS_NETWORK_MAX_SIDE       65536u       /* height, width, kernel, stride, padding */
 #define CS_NETWORK_MAX_ELEMENTS   (1ull << 31) /* of a tensor, and weights of a layer */
-#define CS_NETWORK_MAX_OPERATIONS (1ull << 46) /* of a layer, for all samples of the batch */
+#define CS_NETWORK_MAX_OPERATIONS (1ull << 46) /* of all layers, for all samples of the batch */
 #define CS_NETWORK_MAX_BATCH      256u
 #define CS_NETWORK_MAX_NAME       255u /* bytes of a layer's name */
 
@@ -96,23 +96,29 @@ typedef struct cs_shape {
 } cs_shape;
 
 typedef struct cs_layer {
+    /* Up to `normalized` what it computes on which shapes: CS_LAYER_KEY_BYTES without padding, so
+     * that layers can be compared as bytes. */
     cs_op op;
-    cs_activation activation; /* of the result */
-    cs_shape in;              /* of the first input */
-    cs_shape second;          /* of the second input; zero without one */
-    cs_shape out;             /* of the result */
+    cs_shape in;     /* of the first input */
+    cs_shape second; /* of the second input; zero without one */
+    cs_shape out;    /* of the result */
     uint32_t kernel_h, kernel_w;
     uint32_t stride_h, stride_w;
     uint32_t dilation_h, dilation_w;
     uint32_t pad_top, pad_left; /* zeros before the first row and column; the rest follow. A
                                    transposed convolution cuts them off its output instead */
     uint32_t groups;
-    bool bias;                     /* one a output channel; of cells, two a gate and unit */
-    bool normalized;               /* batch normalisation folded in: two parameters a channel */
-    bool transposed;               /* matmul: the second tensor holds rows of N x K, not K x N */
+    uint32_t input_count;
     uint8_t weight_bits, act_bits; /* of weights and of the result: 4, 8 or 16 */
+    bool transposed;               /* matmul: the second tensor holds rows of N x K, not K x N */
+    bool bias;                     /* one a output channel; of cells, two a gate and unit */
+    uint8_t order[3]; /* transpose: axis i of the result is axis order[i] of the input */
+    bool normalized;  /* batch normalisation folded in: two parameters a channel */
+
+    cs_activation activation;          /* of the result */
+    uint64_t key;                      /* hash of the CS_LAYER_KEY_BYTES */
     float weight_density, act_density; /* share of weights and of results that are not zero */
-    uint32_t first_edge, input_count;  /* cs_layer_inputs */
+    uint32_t first_edge;               /* cs_layer_inputs */
     cs_layer_id last_use;              /* the last layer that reads the result; itself if none */
     uint32_t name;                     /* cs_layer_name */
 } cs_layer;
@@ -127,7 +133,8 @@ typedef struct cs_network {
     char *names; /* owned; zero-terminated one after another, the first of them empty */
     uint32_t name_bytes;
     uint32_t name_capacity;
-    uint32_t batch; /* samples of one inference; all else here is of one sample */
+    uint32_t batch;    /* samples of one inference; all else here is of one sample */
+    double operations; /* about, of the layers that were checked; see CS_NETWORK_MAX_OPERATIONS */
 } cs_network;
 
 /* How a window slides; what is zero takes the usual value (stride and dilation 1, and the width's
@@ -231,6 +238,12 @@ CS_MUST_CHECK cs_status cs_network_transpose(cs_network *network, cs_layer_id fr
 CS_MUST_CHECK cs_status cs_network_cell(cs_network *network, cs_layer_id from, cs_op op,
                                         uint32_t units, bool bias, cs_layer_id *id, cs_error *err);
 
+/* Append a layer like one that stands in some network: the same operation on the same shapes,
+ * without a name; `inputs` are like->input_count of this network's layers. For those who append the
+ * same few layers very often: nothing but the shapes is checked again. */
+CS_MUST_CHECK cs_status cs_network_like(cs_network *network, const cs_layer *like,
+                                        const cs_layer_id *inputs, cs_layer_id *id, cs_error *err);
+
 /* Change what a layer that exists says of itself: a folded activation, bits (4, 8 or 16), density
  * (0 to 1), its name (at most CS_NETWORK_MAX_NAME bytes). They fail with CS_EINVAL, or with
  * CS_ENOMEM, and leave it as it was. The batch is 1 to CS_NETWORK_MAX_BATCH. */
@@ -243,6 +256,9 @@ CS_MUST_CHECK cs_status cs_network_set_density(cs_network *network, cs_layer_id 
 CS_MUST_CHECK cs_status cs_network_set_name(cs_network *network, cs_layer_id id, const char *name,
                                             cs_error *err);
 CS_MUST_CHECK cs_status cs_network_set_batch(cs_network *network, uint32_t batch, cs_error *err);
+
+/* Bytes of a layer that say what it computes on which shapes. */
+#define CS_LAYER_KEY_BYTES offsetof(cs_layer, activation)
 
 /* The layers that a layer reads, layer->input_count of them. Valid until the network changes. */
 const cs_layer_id *cs_layer_inputs(const cs_network *network, const cs_layer *layer);

@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 void *bench_must(void *pointer, const cs_error *error)
@@ -41,9 +42,14 @@ cs_plan *bench_plan(const char *path, const char *const *sets, size_t set_count)
         const char *name = NULL;
         bench_check(cs_conf_maybe_string(cs_conf_root(conf), role->key, &name, &error), &error);
         if (name && !cs_bundle_find(&bundle, name)) {
-            char *file = bench_must(cs_library_read(CODESIGN_SOURCE_DIR "/configs", role->folder,
+            char beside[500];
+            snprintf(beside, sizeof beside, "%.*s%s", (int)(strrchr(path, '/') + 1 - path), path,
+                     name);
+            char *file = bench_must(
+                strchr(name, '/') ? cs_file_read(beside, CS_BUNDLE_MAX_FILE_BYTES, &size, &error)
+                                  : cs_library_read(CODESIGN_SOURCE_DIR "/configs", role->folder,
                                                     name, CS_BUNDLE_MAX_FILE_BYTES, &size, &error),
-                                    &error);
+                &error);
             bench_check(cs_bundle_add_file(&bundle, name, file, size, &error), &error);
             free(file);
         }
@@ -52,6 +58,18 @@ cs_plan *bench_plan(const char *path, const char *const *sets, size_t set_count)
     cs_plan *plan = bench_must(cs_plan_new(&bundle, &error), &error);
     cs_bundle_release(&bundle);
     return plan;
+}
+
+cs_conf *bench_conf(const char *folder, const char *name)
+{
+    cs_error error;
+    size_t size;
+    char *text = bench_must(cs_library_read(CODESIGN_SOURCE_DIR "/configs", folder, name,
+                                            CS_CONF_MAX_BYTES, &size, &error),
+                            &error);
+    cs_conf *conf = bench_must(cs_conf_parse(text, size, name, NULL, 0, &error), &error);
+    free(text);
+    return conf;
 }
 
 static double read_clock(clockid_t clock)

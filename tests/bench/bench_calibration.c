@@ -1,6 +1,8 @@
 /* Policy vendor on the Coral chip against what was measured.
  *
- *     ./dev bench calibration
+ *     ./dev bench calibration [--fidelity NAME]
+ *
+ * by the simulator `analytic` if not told otherwise.
  *
  * Ladders of convolutions and of dense layers (read from $CODESIGN_DATA, else ../shared/data; left
  * out where there are none), whole networks of Coral's table, and single figures of other projects;
@@ -66,6 +68,7 @@ typedef struct bench {
     cs_schedule schedule;
     ladder conv, dense;
     cs_compile_options options;
+    const cs_simulator *simulator;
     bool prints;
 } bench;
 
@@ -213,7 +216,7 @@ static double simulate(bench *b, const cs_network *network, const cs_accelerator
                 cs_reason_text(b->schedule.reason));
         exit(1);
     }
-    cs_simulator_analytic.simulate(network, accelerator, &b->technology, &b->schedule, &cost, NULL);
+    b->simulator->simulate(network, accelerator, &b->technology, &b->schedule, &cost, NULL);
     return cost.latency_s * 1e3;
 }
 
@@ -262,7 +265,7 @@ static void run_conv_ladder(bench *b, result *r)
         build_conv_ladder(b, width);
         double ms = simulate(b, &b->network, &b->ladder);
         snprintf(what, sizeof what, "conv ladder F = %u, P = %u", width,
-                 b->schedule.steps[2].weight_passes);
+                 b->schedule.steps[2]->weight_passes);
         double off = fabs(compare(b, what, ms, b->conv.ms[i]));
         double on_mib = (double)b->schedule.cached_bytes / MIB;
         double all_mib = on_mib + (double)b->schedule.streamed_bytes / MIB;
@@ -366,7 +369,7 @@ static void run_anchors(bench *b, result *r)
         if (i == 0) {
             uint64_t cycles = 0;
             for (uint32_t s = 0; s < b->schedule.step_count; s++) {
-                cycles += b->schedule.steps[s].compute_cycles + b->schedule.steps[s].fill_cycles;
+                cycles += b->schedule.steps[s]->run_cycles;
             }
             r->mnist_cycles = compare(b, "MNIST CNN, cycles", (double)cycles, MNIST_CYCLES);
         }
@@ -434,7 +437,16 @@ static void ablate(bench *b, const result *all)
     }
 }
 
-int main(void)
+/* The simulator that the arguments name, or NULL. */
+static const cs_simulator *choose_simulator(int argc, char **argv)
+{
+    if (argc == 1) {
+        return &cs_simulator_analytic;
+    }
+    return argc == 3 && strcmp(argv[1], "--fidelity") == 0 ? cs_simulator_find(argv[2]) : NULL;
+}
+
+int main(int argc, char **argv)
 {
     bench b = {
         .ladder = hosted("coral-usb-ladder"),
@@ -444,8 +456,13 @@ int main(void)
         .conv = {.file = "coral_conv_ladder.csv", .width = "Num filters"},
         .dense = {.file = "coral_fc_ladder.csv", .width = "Hidden neurons"},
         .options = {.policy = CS_POLICY_VENDOR},
+        .simulator = choose_simulator(argc, argv),
         .prints = true,
     };
+    if (!b.simulator) {
+        fprintf(stderr, "usage: bench_calibration [--fidelity analytic|event]\n");
+        return 2;
+    }
     bool recalled = false;
     cs_conf *conf = open_conf("technology", "edge-22nm");
     bench_check(cs_technology_read(cs_conf_root(conf), &b.technology, &recalled, &error), &error);

@@ -1,4 +1,4 @@
-/* A small job on the project's own spaces, to test with what runs and stores jobs. */
+/* A small job of short evaluations, to test with what runs and stores jobs. */
 #ifndef CS_TESTS_DAEMON_REAL_JOB_H
 #define CS_TESTS_DAEMON_REAL_JOB_H
 

@@ -174,7 +174,7 @@ START_TEST(test_the_schema_tells_what_the_plan_asks)
         const Codesign__Metric *metric = schema->metrics[i];
         ck_assert_str_eq(metric->key, cs_metrics[plan->metrics[i]].key);
         ck_assert_int_eq(metric->maximize, cs_metrics[plan->metrics[i]].maximize);
-        bool objective = !strcmp(metric->key, "proxy_top1") || !strcmp(metric->key, "latency_ms");
+        bool objective = !strcmp(metric->key, "energy_mj") || !strcmp(metric->key, "latency_ms");
         ck_assert_int_eq(metric->objective, objective);
         objectives += objective;
         ck_assert(!metric->has_limit_min);

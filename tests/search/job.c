@@ -46,7 +46,7 @@ static const char tiny_network_space[] =
     "    { block = \"dense\"; channels = 10; provenance = \"chosen: test\"; }\n"
     ");\n";
 
-/* With 1 KiB of core memory a kernel of 63 x 63 cannot run. */
+/* 1 KiB of core memory has no room for words of 40 lanes. */
 static const char tiny_accelerator_space[] =
     "kind = \"accelerator-space\"; name = \"acc\"; source = \"test\"; naming = \"edgetpu\";\n"
     "parameters = (\n"
@@ -54,13 +54,13 @@ static const char tiny_accelerator_space[] =
     "},\n"
     "    { name = \"core_memory_kib\"; kind = \"ordinal\"; values = [1, 64];\n"
     "      provenance = \"chosen: test\"; },\n"
-    "    { name = \"lanes_per_core\"; kind = \"categorical\"; values = [1, 4];\n"
+    "    { name = \"lanes_per_core\"; kind = \"categorical\"; values = [1, 40];\n"
     "      provenance = \"chosen: test\"; }\n"
     ");\n"
     "fixed = (\n"
     "    { name = \"pes_y\"; value = 1; provenance = \"chosen: test\"; },\n"
     "    { name = \"cores_per_pe\"; value = 1; provenance = \"chosen: test\"; },\n"
-    "    { name = \"simd_ways\"; value = 4; provenance = \"chosen: test\"; },\n"
+    "    { name = \"simd_ways\"; value = 32; provenance = \"chosen: test\"; },\n"
     "    { name = \"clock_mhz\"; value = 800; provenance = \"chosen: test\"; },\n"
     "    { name = \"pe_memory_kib\"; value = 64; provenance = \"chosen: test\"; },\n"
     "    { name = \"instruction_entries\"; value = 1024; provenance = \"chosen: test\"; },\n"

@@ -122,8 +122,8 @@ START_TEST(an_evaluator_remembers_nothing)
 }
 END_TEST
 
-/* Kernel 63 x 63 on 1 KiB of core memory. */
-static const uint8_t impossible[] = {0, 2, 0, 0, 0};
+/* Kernel 63 x 63 on 40 lanes of 32 ways with 1 KiB of core memory. */
+static const uint8_t impossible[] = {0, 2, 0, 0, 1};
 
 START_TEST(what_cannot_run_has_only_what_needs_no_run)
 {
@@ -137,7 +137,7 @@ START_TEST(what_cannot_run_has_only_what_needs_no_run)
     uint8_t outcome = evaluate(plan, &evaluator, impossible, metrics);
     ck_assert_uint_eq(outcome, CS_OUTCOME_REASON + CS_REASON_CORE_MEMORY);
     ck_assert_str_eq(cs_outcome_text(outcome),
-                     "core memory cannot hold one block of weights for the lanes");
+                     "core memory cannot hold a word of weights for each lane");
     ck_assert(isnan(metric_of(plan, metrics, CS_METRIC_LATENCY_MS)));
     ck_assert(isnan(metric_of(plan, metrics, CS_METRIC_ENERGY_MJ)));
     ck_assert(isnan(metric_of(plan, metrics, CS_METRIC_UTILIZATION)));

@@ -20,7 +20,7 @@ START_TEST(resolves_the_shipped_job)
     cs_plan *plan = job_plan(&bundle);
     ck_assert_str_eq(plan->name, "imagenet-edge");
     ck_assert_uint_eq(plan->seed, 1);
-    ck_assert_uint_eq(plan->evaluations, 3000000);
+    ck_assert_uint_eq(plan->evaluations, 300000);
     ck_assert_uint_eq(plan->batch, 100);
     ck_assert(!plan->keep_all);
     ck_assert_ptr_eq(plan->engine, &cs_engine_nsga2);
@@ -290,7 +290,7 @@ static const struct refused {
      "job.conf:21: keep: must be \"all\" or \"front\", not \"some\""},
     {NULL, "keep = \"all\"", "keep = true", "job.conf:21: keep: must be a text in quotes"},
     {NULL, "\"analytic\"", "\"oracle\"",
-     "job.conf:8: simulator: there is no simulator 'oracle'; there are: analytic"},
+     "job.conf:8: simulator: there is no simulator 'oracle'; there are: analytic, event"},
 
     /* the engine */
     {NULL, "\"nsga2\"", "\"nsga3\"",
@@ -328,7 +328,7 @@ static const struct refused {
     {"acc", "name = \"pes_x\"", "name = \"pes_z\"",
      "acc:3: parameters[0].name: no field of the accelerator is called \"pes_z\" here"},
     {"tech", "name = \"mac_j\"", "name = \"mac_k\"",
-     "tech:12: values[5].name: unknown field 'mac_k'"},
+     "tech:21: values[7].name: unknown field 'mac_k'"},
     {"base", "naming = \"nahas\"", "naming = \"habitat\"",
      "base:4: naming: must be \"edgetpu\" or \"nahas\", not \"habitat\""},
     {"weights", "metric = \"proxy_top1\"", "metric = \"top1\"",

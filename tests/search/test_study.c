@@ -354,7 +354,7 @@ START_TEST(exhausts_a_small_space)
     ck_assert_mem_eq(outcomes, run.progress.outcomes, sizeof outcomes);
     ck_assert_uint_gt(outcomes[CS_OUTCOME_FEASIBLE], 0);
     ck_assert_uint_gt(outcomes[CS_OUTCOME_OVER_LIMIT], 0);
-    ck_assert_uint_eq(outcomes[CS_OUTCOME_REASON + CS_REASON_CORE_MEMORY], 12);
+    ck_assert_uint_eq(outcomes[CS_OUTCOME_REASON + CS_REASON_CORE_MEMORY], 18);
     ck_assert_uint_eq(run.progress.front_size, front_size);
     stop(&run);
 }
@@ -367,7 +367,7 @@ START_TEST(a_space_of_one_point_is_a_search_of_one)
                                            {"net", "[1, 3, 63]", "[1]"},
                                            {"acc", "[1, 2]", "[1]"},
                                            {"acc", "[1, 64]", "[1]"},
-                                           {"acc", "[1, 4]", "[4]"}};
+                                           {"acc", "[1, 40]", "[1]"}};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
         job_edit(&bundle, lists[i][0], lists[i][1], lists[i][2]);
     }

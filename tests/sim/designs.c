@@ -53,11 +53,17 @@ cs_accelerator design_hosted(const char *name)
 
 cs_technology design_technology(void)
 {
+    return design_technology_estimate(CS_ESTIMATE_NOMINAL);
+}
+
+cs_technology design_technology_estimate(cs_estimate estimate)
+{
     cs_error err;
     cs_technology technology = {0};
     bool recalled = false;
     cs_conf *conf = open_conf("technology", "edge-22nm");
-    cs_status status = cs_technology_read(cs_conf_root(conf), &technology, &recalled, &err);
+    cs_status status =
+        cs_technology_read_estimate(cs_conf_root(conf), estimate, &technology, &recalled, &err);
     ck_assert_msg(status == CS_OK, "%s", err.text);
     ck_assert(recalled);
     cs_conf_free(conf);

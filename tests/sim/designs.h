@@ -11,6 +11,7 @@
 /* configs/accelerators/NAME.conf and configs/technology/edge-22nm.conf. */
 cs_accelerator design_accelerator(const char *name);
 cs_technology design_technology(void);
+cs_technology design_technology_estimate(cs_estimate estimate);
 
 /* configs/hosts/NAME.conf, and the chip that it names attached to it. */
 cs_accelerator design_hosted(const char *name);

@@ -1,8 +1,5 @@
-/* Accelerator and technology files: peaks, the two namings, refusals with file and line, and that
- * no parameter is free to enlarge. */
+/* Accelerator files: peaks, the two namings, and refusals with file and line. */
 #include "designs.h"
-
-#include "sim/simulator/simulator.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -181,55 +178,6 @@ START_TEST(bad_files_are_refused_with_the_line)
 }
 END_TEST
 
-#define ONE(name) "{ name = \"" name "\"; value = 1; provenance = \"chosen\"; },"
-
-/* mac_j has the given value: nothing costs nothing, and 0.04 would be picojoules. The values around
- * it are in range. */
-#define ALL_BUT_MAC(mac)                                                                           \
-    ONE("node_nm")                                                                                 \
-    ONE("clock_nominal_mhz")                                                                       \
-    ONE("voltage_nominal_v")                                                                       \
-    ONE("voltage_v_ghz")                                                                           \
-    ONE("voltage_min_v")                                                                           \
-    "{ name = \"mac_j\"; value = " mac                                                             \
-    "; provenance = \"chosen\"; }," ONE("core_memory_read_j_byte") ONE("core_memory_write_j_byte") \
-        ONE("pe_memory_read_j_byte") ONE("pe_memory_write_j_byte") ONE("dram_read_j_byte")         \
-            ONE("dram_write_j_byte") ONE("mac_area_mm2") ONE("sram_area_mm2_byte")                 \
-                ONE("pe_area_mm2") ONE("link_area_mm2_gbps") ONE("base_area_mm2")                  \
-                    ONE("logic_leakage_w_mm2")                                                     \
-                        ONE("sram_leakage_w_mm2") "{ name = \"link_power_w_gbps\"; value = 1; "    \
-                                                  "provenance = \"chosen\"; }"
-
-START_TEST(a_technology_must_be_whole_and_free_of_zeros)
-{
-    cs_technology technology = {0};
-    bool recalled = false;
-    static const struct {
-        const char *text, *error;
-    } rows[] = {
-        {"kind = \"technology\";\nvalues = ();",
-         "t.conf:2: values: the field 'node_nm' is missing"},
-        {"kind = \"technology\";\nvalues = ({ name = \"mac\"; value = 1; provenance = "
-         "\"chosen\"; });",
-         "t.conf:2: values[0].name: unknown field 'mac'"},
-        {"kind = \"accelerator\";\nvalues = ();", "t.conf:1: kind: must be \"technology\""},
-        {"kind = \"technology\";", "values: is missing"},
-        {"kind = \"technology\";\nvalues = (" ALL_BUT_MAC("0.0") ");",
-         "t.conf:2: values[5].value: must be a number"},
-        {"kind = \"technology\";\nvalues = (" ALL_BUT_MAC("0.04") ");",
-         "t.conf:2: values[5].value: must be a number"},
-    };
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        cs_conf *conf = cs_conf_parse(rows[i].text, strlen(rows[i].text), "t.conf", NULL, 0, &err);
-        ck_assert_msg(conf != NULL, "%s", err.text);
-        ck_assert_int_eq(cs_technology_read(cs_conf_root(conf), &technology, &recalled, &err),
-                         CS_EINVAL);
-        ck_assert_msg(strstr(err.text, rows[i].error) != NULL, "%s", err.text);
-        cs_conf_free(conf);
-    }
-}
-END_TEST
-
 START_TEST(activations_may_have_a_memory_of_their_own)
 {
     cs_accelerator coral = design_accelerator("coral");
@@ -250,55 +198,6 @@ START_TEST(activations_may_have_a_memory_of_their_own)
 }
 END_TEST
 
-/* Area, or energy of a fixed network, must rise with every parameter; the message names those for
- * which neither does. */
-START_TEST(no_parameter_is_free_to_enlarge)
-{
-    cs_technology technology = design_technology();
-    cs_accelerator base = design_accelerator("nahas-baseline");
-    base.narrow_memory_bytes = 1 << 20; /* a chip without it would not be a larger one with more */
-    cs_network network = {0};
-    cs_schedule schedule = {0};
-    cs_cost cost;
-    design_mobilenet_v2(&network);
-    ck_assert_int_eq(cs_compile(&network, &base, NULL, &schedule, &err), CS_OK);
-    cs_simulator_analytic.simulate(&network, &base, &technology, &schedule, &cost, NULL);
-    char names[512] = "";
-    for (uint32_t i = 0; i < cs_accelerator_field_count; i++) {
-        const cs_accelerator_field *field = &cs_accelerator_fields[i];
-        uint64_t value = cs_accelerator_get(&base, field);
-        cs_accelerator larger = base;
-        cs_cost larger_cost;
-        cs_accelerator_set(&larger, field, value + (value + 3) / 4);
-        ck_assert_int_eq(cs_compile(&network, &larger, NULL, &schedule, &err), CS_OK);
-        ck_assert_int_eq(schedule.reason, CS_REASON_NONE);
-        cs_simulator_analytic.simulate(&network, &larger, &technology, &schedule, &larger_cost,
-                                       NULL);
-        bool area = cs_area_mm2(&larger, &technology) > cs_area_mm2(&base, &technology) * 1.0001;
-        bool energy = larger_cost.energy_j > cost.energy_j * 1.0001;
-        bool power = cs_idle_power_w(&larger, &technology) > cs_idle_power_w(&base, &technology);
-        if (!power || !(area || energy)) {
-            size_t used = strlen(names);
-            snprintf(names + used, sizeof names - used, " %s", field->name);
-        }
-    }
-    ck_assert_msg(names[0] == '\0', "free to enlarge:%s", names);
-    cs_schedule_release(&schedule);
-    cs_network_release(&network);
-}
-END_TEST
-
-START_TEST(the_supply_follows_the_clock)
-{
-    cs_technology technology = design_technology();
-    ck_assert_double_eq(cs_technology_voltage(&technology, 800), technology.voltage_nominal_v);
-    ck_assert_double_gt(cs_technology_voltage(&technology, 1066), technology.voltage_nominal_v);
-    ck_assert_double_lt(cs_technology_voltage(&technology, 500), technology.voltage_nominal_v);
-    technology.voltage_min_v = 0.75;
-    ck_assert_double_eq(cs_technology_voltage(&technology, 1), 0.75);
-}
-END_TEST
-
 int main(void)
 {
     Suite *suite = suite_create("accelerator");
@@ -310,10 +209,7 @@ int main(void)
     tcase_add_test(c, only_recalled_values_mark_a_file);
     tcase_add_loop_test(c, bad_files_are_refused_with_the_line, 0,
                         sizeof bad_files / sizeof bad_files[0]);
-    tcase_add_test(c, a_technology_must_be_whole_and_free_of_zeros);
     tcase_add_test(c, activations_may_have_a_memory_of_their_own);
-    tcase_add_test(c, no_parameter_is_free_to_enlarge);
-    tcase_add_test(c, the_supply_follows_the_clock);
     suite_add_tcase(suite, c);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -62,8 +62,43 @@ START_TEST(values_have_units_and_a_chip)
     ck_assert_double_eq(host.in_bytes_per_s, 104857600.0);
     ck_assert_double_eq(host.out_bytes_per_s, 52428800.0);
     ck_assert_double_eq(host.call_s, 0.5e-3);
+    ck_assert_double_eq(host.stream_start_s, 0);
     ck_assert_str_eq(chip, "coral");
     ck_assert(recalled);
+}
+END_TEST
+
+START_TEST(the_start_of_a_stream_may_be_told)
+{
+    cs_host host;
+    char chip[CS_HOST_MAX_CHIP];
+    bool recalled = false;
+    ck_assert_int_eq(
+        read_host("kind = \"host\"; accelerator = \"coral\";\n" VALUES
+                  ",\n{ name = \"stream_start_ms\"; value = 0.25; provenance = \"chosen\"; }"
+                  ",\n{ name = \"call_ms\"; value = 0.5; provenance = \"chosen\"; });",
+                  &host, chip, &recalled),
+        CS_OK);
+    ck_assert_double_eq(host.call_s, 0.5e-3);
+    ck_assert_double_eq(host.stream_start_s, 0.25e-3);
+}
+END_TEST
+
+/* What is set is what is got, to the last bit that the unit leaves. */
+START_TEST(fields_are_found_set_and_got)
+{
+    cs_host host = {0};
+    ck_assert_ptr_null(cs_host_find("call_s"));
+    for (uint32_t i = 0; i < cs_host_field_count; i++) {
+        const cs_host_field *field = &cs_host_fields[i];
+        ck_assert_ptr_eq(cs_host_find(field->name), field);
+        ck_assert_int_eq(cs_host_set(&host, field, 3.7 + i, &err), CS_OK);
+        ck_assert_double_eq_tol(cs_host_get(&host, field), 3.7 + i, 1e-14);
+        ck_assert_int_eq(cs_host_set(&host, field, field->max * 1.001, &err), CS_EINVAL);
+        ck_assert_ptr_nonnull(strstr(err.text, field->name));
+    }
+    ck_assert_double_eq_tol(host.in_bytes_per_s, 3.7 * 1048576, 1e-6);
+    ck_assert_double_eq_tol(host.stream_start_s, 6.7e-3, 1e-12);
 }
 END_TEST
 
@@ -87,6 +122,10 @@ static const struct {
     {"kind = \"host\"; accelerator = \"coral\";\n" VALUES
      ",\n{ name = \"call_ms\"; value = 1; provenance = \"fitted\"; });",
      "h.conf:5"},
+    {"kind = \"host\"; accelerator = \"coral\";\n" VALUES
+     ",\n{ name = \"call_ms\"; value = 1; provenance = \"chosen\"; },\n"
+     "{ name = \"stream_start_ms\"; value = -1; provenance = \"chosen\"; });",
+     "h.conf:6"},
 };
 
 START_TEST(bad_files_are_refused_with_the_line)
@@ -108,6 +147,8 @@ int main(void)
     TCase *c = tcase_create("host");
     tcase_add_test(c, one_chip_on_four_hosts);
     tcase_add_test(c, values_have_units_and_a_chip);
+    tcase_add_test(c, the_start_of_a_stream_may_be_told);
+    tcase_add_test(c, fields_are_found_set_and_got);
     tcase_add_loop_test(c, bad_files_are_refused_with_the_line, 0,
                         sizeof bad_files / sizeof bad_files[0]);
     suite_add_tcase(suite, c);

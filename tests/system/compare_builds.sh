@@ -40,8 +40,8 @@ run_build() {
     done
     mkdir "$work/$number"
     for seed in 1 2 3; do
-        timeout 120 "${client[@]}" submit-job "$root/tests/system/joint.conf" --seed "$seed" \
-            --set evaluations=10000 --set batch=64 --watch --format csv \
+        timeout 120 "${client[@]}" submit-job "$root/configs/jobs/imagenet-edge.conf" --seed "$seed" \
+            --set evaluations=10000 --set batch=64 --set keep=all --watch --format csv \
             >"$work/$number/front-$seed" 2>"$work/$number.client.log" ||
             fail "$build: the search failed"
         "${client[@]}" list-candidates "$seed" --limit 10000 --format csv \

@@ -42,7 +42,8 @@ static uint8_t *pack_ping(uint32_t version, size_t *size)
     return frame;
 }
 
-/* The submission of the usual job as a message on the way to being packed. */
+/* A submission of a short job on the server's own files, as a message on the way to being packed.
+ */
 typedef struct submission {
     Codesign__Request request;
     Codesign__SubmitJob submit;
@@ -55,10 +56,14 @@ static void submission_init(submission *self, uint8_t key)
     size_t size;
     self->request = peer_request(CODESIGN__REQUEST__BODY_SUBMIT_JOB);
     self->submit = (Codesign__SubmitJob)CODESIGN__SUBMIT_JOB__INIT;
-    self->text = site_read(SITE_JOB, &size);
+    static char count[] = "evaluations=2000", batch[] = "batch=50", all[] = "keep=all";
+    static char *sets[] = {count, batch, all};
+    self->text = site_read(CODESIGN_SOURCE_DIR "/configs/jobs/imagenet-edge.conf", &size);
     memset(self->key, key, sizeof self->key);
-    self->submit.text_name = (char *)(uintptr_t) "joint.conf";
+    self->submit.text_name = (char *)(uintptr_t) "imagenet-edge.conf";
     self->submit.text = (ProtobufCBinaryData){size, (uint8_t *)self->text};
+    self->submit.n_set = sizeof sets / sizeof sets[0];
+    self->submit.set = sets;
     self->request.submit_job = &self->submit;
     self->request.has_key = true;
     self->request.key = (ProtobufCBinaryData){sizeof self->key, self->key};

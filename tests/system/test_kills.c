@@ -21,7 +21,7 @@
 
 #define SUITE "kills"
 
-#define BATCH              40
+#define BATCH              10
 #define GENERATIONS_A_KILL 12
 #define FIRST_RANGE        400u /* of n: about what a start and a few generations take */
 

@@ -97,7 +97,7 @@ START_TEST(test_life)
     json_t *detail = parse(site_ask_ok("show-job", "1", "--format", "json", NULL));
     ck_assert_str_eq(string(detail, "simulator"), "analytic");
     ck_assert_str_eq(string(detail, "text_name"), "joint.conf");
-    ck_assert_uint_eq(json_array_size(json_object_get(detail, "files")), 5);
+    ck_assert_uint_eq(json_array_size(json_object_get(detail, "files")), 4);
     json_decref(detail);
 
     answer missing = site_ask("show-job", "99", NULL);

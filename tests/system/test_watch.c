@@ -201,7 +201,7 @@ START_TEST(test_watcher)
     cs_replica replica, fresh;
     site_open(&here, SUITE, "watcher");
     site_start(&here, NULL);
-    uint64_t job = site_submit("evaluations=60000", "batch=50", "keep=front", NULL);
+    uint64_t job = site_submit("evaluations=12000", "batch=50", "keep=front", NULL);
     peer_open(&eye, ZMQ_DEALER);
     open_replica(&eye, job, &replica);
     peer_close(&eye);
