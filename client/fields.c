@@ -70,8 +70,8 @@ cs_status cs_fields_set(cs_naming naming, const char *name, const char *text,
         return status;
     }
     char *end;
-    double in_file = strtod(text, &end);
-    if (end == text || *end) {
+    double in_file = strtod(text, &end); /* which also takes hexadecimal */
+    if (end == text || *end || strpbrk(text, "xX")) {
         return cs_fail(err, CS_EINVAL, "%s must be a number, not '%.60s'", name, text);
     }
     return found.of_host ? cs_host_set(&accelerator->host, found.of_host, in_file, err)

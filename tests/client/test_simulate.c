@@ -776,6 +776,7 @@ static const run_case runs[] = {
     {TINY " --set local_memory_MB=2", 3, NULL, "it has: pes_x, pes_y"},
     {TINY " --set clock_mhz", 3, NULL, "--set: 'clock_mhz' has no '='"},
     {TINY " --set clock_mhz=fast", 3, NULL, "clock_mhz must be a number, not 'fast'"},
+    {TINY " --set clock_mhz=0x10", 3, NULL, "clock_mhz must be a number, not '0x10'"},
     {TINY " --set clock_mhz=nan", 3, NULL, "clock_mhz"},
     {TINY " --set clock_mhz=1e300", 3, NULL, "clock_mhz"},
     {TINY " --set pes_x=0", 3, NULL, "pes_x"},
