@@ -6,8 +6,8 @@
  * layer's buffers take no layer's parameters can have: so it tries bounds on the memory that any
  * step may take, lets each layer take its fastest way within the bound, caches the parameters whose
  * streaming would cost most in what is left (a knapsack), tries to keep some of it free to bring
- * streamed parameters ahead of their layers, and keeps the best of all. A single layer is never
- * slower with more memory: every way that was legal still is. */
+ * streamed parameters ahead of their layers, and keeps the best of all. Of a single layer
+ * every way that was legal with less memory is tried with more. */
 #ifndef CS_SIM_COMPILER_BEST_H
 #define CS_SIM_COMPILER_BEST_H
 

@@ -196,8 +196,8 @@ static void try_schedule(const cs_compiler *given, trial *t)
     t->seconds = schedule_seconds(&c);
 }
 
-/* The vendor's schedule stands where it is faster, unless knobs are pinned. Where all parameters
- * are cached and each layer runs in its fastest way it cannot be: that is one of them. */
+/* Where all parameters are cached and each layer runs in its fastest way nothing is faster. Else
+ * the fastest of all trials stands, the vendor's among them unless knobs are pinned. */
 static void compile_best(const cs_compiler *c)
 {
     static const cs_pins none = {{0}};
@@ -206,11 +206,11 @@ static void compile_best(const cs_compiler *c)
     cs_plan_start(c);
     c->schedule->reason = cs_best_layers(c, &c->schedule->reason_layer, &given_up);
     bool ample = !c->schedule->reason && cs_plan_memory(c);
-    bool crowded = is_crowded(c) && !given_up;
     if (ample && !pinned && cs_best_cache_all(c)) {
         cs_plan_finish(c);
         return;
     }
+    bool crowded = is_crowded(c) && !given_up;
     uint32_t smaller = 0;
     while (crowded && smaller < TRIED_MEMORIES &&
            smaller_memory(c->accelerator->pe_memory_bytes, smaller) > 0) {

@@ -10,7 +10,8 @@
  * - `vendor`, as the vendor's compiler does for the Coral chip (vendor.h);
  * - `best`, which tries the knobs of knobs.h for every layer and other sets of cached parameters,
  *   and takes what the closed form of timing.h says is fastest. It tries what `vendor` decides,
- * too, and is never slower. It depends on clock and link.
+ *   too, and what either would with less PE memory, and is by that form never slower. It depends
+ *   on clock and link.
  *
  * Both schedule for the machine that step.h describes. The samples of a batch run one after
  * another; a schedule is of one. Bits other than 8 are not supported. */
@@ -143,7 +144,7 @@ typedef struct cs_schedule {
     cs_policy policy;
     uint64_t cached_bytes;          /* sum over cached layers */
     uint64_t streamed_bytes;        /* sum over the others, one pass */
-    uint64_t parameter_capacity;    /* bytes of the chip that may cache parameters */
+    uint64_t parameter_capacity;    /* bytes of the chip that it leaves to parameters */
     uint64_t prefetch_bytes;        /* of these, kept for weights that come ahead of their layer */
     uint64_t peak_activation_bytes; /* of the chip, tensors alive at once and where they lie */
     uint32_t calls;                 /* samples, each a call of the accelerator by its host */

@@ -305,6 +305,34 @@ START_TEST(whole_networks_that_more_memory_hurts_are_few)
 }
 END_TEST
 
+/* What misled it once: a double FIFO that fits only for tiny fills hid a single one for large ones;
+ * and tensors that moved off chip one after another, until nothing fitted any more. */
+START_TEST(a_single_fifo_for_large_fills_is_found)
+{
+    design_conv(&network, (cs_shape){14, 14, 96}, 8, 7, 1, 1);
+    cs_accelerator small = design_accelerator("edgetpu-v1"), large = small;
+    small.pe_memory_bytes = 32 << 10;
+    large.pe_memory_bytes = 64 << 10;
+    double small_s = compile(&small, NULL);
+    ck_assert(isfinite(small_s));
+    ck_assert_double_le(compile(&large, NULL), small_s * (1 + 1e-12));
+}
+END_TEST
+
+START_TEST(schedules_of_a_smaller_memory_are_tried)
+{
+    design_zoo("resnet50-299", &network);
+    cs_accelerator a = design_accelerator("edgetpu-v3");
+    a.pe_memory_bytes = 128 << 10;
+    double small_s = compile(&a, NULL);
+    ck_assert(isfinite(small_s));
+    for (uint64_t kib = 192; kib <= 208; kib += 16) {
+        a.pe_memory_bytes = kib << 10;
+        ck_assert_double_le(compile(&a, NULL), small_s * (1 + 1e-12));
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("best");
@@ -315,6 +343,8 @@ int main(void)
     tcase_add_test(c, it_is_close_to_an_exhaustive_search);
     tcase_add_test(c, more_memory_never_hurts_a_single_layer);
     tcase_add_test(c, whole_networks_that_more_memory_hurts_are_few);
+    tcase_add_test(c, a_single_fifo_for_large_fills_is_found);
+    tcase_add_test(c, schedules_of_a_smaller_memory_are_tried);
     suite_add_tcase(suite, c);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

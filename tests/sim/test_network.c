@@ -402,7 +402,7 @@ START_TEST(names_bits_density_and_batch)
 }
 END_TEST
 
-START_TEST(operations_of_a_batch_are_limited)
+START_TEST(operations_of_a_batch_and_of_all_layers_are_limited)
 {
     cs_layer_id id;
     ck_assert_int_eq(cs_network_start(&network, (cs_shape){1024, 1024, 1024}, &err), CS_OK);
@@ -411,6 +411,9 @@ START_TEST(operations_of_a_batch_are_limited)
     ck_assert_int_eq(cs_network_set_batch(&network, 1, &err), CS_OK);
     ck_assert_int_eq(cs_network_set_batch(&network, 2, &err), CS_EINVAL);
     ck_assert_uint_eq(network.batch, 1);
+    ck_assert_int_eq(cs_network_conv(&network, 0, &conv, &id, &err), CS_EINVAL);
+    ck_assert_msg(strstr(err.text, "with the layers before it") != NULL, "%s", err.text);
+    ck_assert_uint_eq(network.layer_count, 2);
 }
 END_TEST
 
@@ -512,7 +515,7 @@ int main(void)
     tcase_add_test(c, a_layer_reads_any_number_of_tensors);
     tcase_add_test(c, shapes_of_new_operations_are_checked);
     tcase_add_test(c, names_bits_density_and_batch);
-    tcase_add_test(c, operations_of_a_batch_are_limited);
+    tcase_add_test(c, operations_of_a_batch_and_of_all_layers_are_limited);
     tcase_add_test(c, peak_activation_bytes_by_hand);
     tcase_add_test(c, peak_activation_bytes_agree_with_a_dumb_twin);
     tcase_add_test(c, every_operation_and_activation_has_a_name);
